@@ -1,0 +1,110 @@
+//! Who this host is: its machine ID, hostname and metadata. Selection reads nothing else of a host.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use thiserror::Error;
+
+/// The host as selection sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// `/etc/machine-id` (machine-id(5)).
+    pub machine_id: MachineId,
+    /// The static hostname, as `%H` in unit files.
+    pub hostname: String,
+    /// `metadata` of sculler.toml, for `MachineMetadata=`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A machine ID: 32 lower-case hexadecimal digits (machine-id(5)).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MachineId(String);
+
+/// How many leading characters of a machine ID are enough to name a host
+/// (`fleet: machine/state.go`, which took exactly these 8).
+pub const SHORT_ID_LENGTH: usize = 8;
+
+/// What is wrong with a machine ID.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum MachineIdError {
+    /// Not 32 hexadecimal digits.
+    #[error("'{0}' is not a machine ID: it must be 32 hexadecimal digits")]
+    Malformed(String),
+    /// `/etc/machine-id` has no ID (yet): `uninitialized`, empty or missing.
+    #[error("{path} holds no machine ID ({reason}); run 'systemd-machine-id-setup'")]
+    Missing {
+        /// The file that was read.
+        path: String,
+        /// What was found instead.
+        reason: String,
+    },
+}
+
+impl MachineId {
+    /// Reads a machine ID as machine-id(5) writes it; upper case and surrounding blanks are accepted.
+    pub fn parse(text: &str) -> Result<Self, MachineIdError> {
+        let id = text.trim().to_ascii_lowercase();
+        if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self(id))
+        } else {
+            Err(MachineIdError::Malformed(text.trim().to_owned()))
+        }
+    }
+
+    /// Reads `path`, normally `/etc/machine-id`.
+    pub fn read(path: &Path) -> Result<Self, MachineIdError> {
+        let missing = |reason: String| MachineIdError::Missing { path: path.display().to_string(), reason };
+        let text = std::fs::read_to_string(path).map_err(|error| missing(error.to_string()))?;
+        match text.trim() {
+            "" => Err(missing("the file is empty".into())),
+            "uninitialized" => Err(missing("it says 'uninitialized'".into())),
+            id => Self::parse(id),
+        }
+    }
+
+    /// Whether `wanted` names this host: the whole ID or at least its first [`SHORT_ID_LENGTH`] characters.
+    pub fn matches(&self, wanted: &str) -> bool {
+        wanted.len() >= SHORT_ID_LENGTH && self.0.starts_with(wanted)
+    }
+
+    /// All 32 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first [`SHORT_ID_LENGTH`] digits, as fleetctl prints it.
+    pub fn short(&self) -> &str {
+        &self.0[..SHORT_ID_LENGTH]
+    }
+}
+
+impl fmt::Display for MachineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_characters_or_more_name_a_host() {
+        let id = MachineId::parse("DF515c3682aa43b4ae2b7d2168e17d38\n").unwrap();
+        assert!(id.matches("df515c3682aa43b4ae2b7d2168e17d38"));
+        assert!(id.matches("df515c36"));
+        assert!(id.matches("df515c3682"));
+        assert!(!id.matches("df515c3"));
+        assert!(!id.matches(""));
+        assert!(!id.matches("df515c3682aa43b4ae2b7d2168e17d380"));
+        assert_eq!(id.short(), "df515c36");
+    }
+
+    #[test]
+    fn anything_but_32_digits_is_refused() {
+        for text in ["", "df515c36", "zz515c3682aa43b4ae2b7d2168e17d38", "uninitialized"] {
+            assert!(MachineId::parse(text).is_err(), "{text:?}");
+        }
+    }
+}
