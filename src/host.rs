@@ -21,6 +21,9 @@ pub struct Host {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineId(String);
 
+/// Where a host's machine ID is (machine-id(5)).
+pub const MACHINE_ID_FILE: &str = "/etc/machine-id";
+
 /// How many leading characters of a machine ID are enough to name a host
 /// (`fleet: machine/state.go`, which took exactly these 8).
 pub const SHORT_ID_LENGTH: usize = 8;
@@ -39,6 +42,15 @@ pub enum MachineIdError {
         /// What was found instead.
         reason: String,
     },
+}
+
+impl Host {
+    /// Reads who this host is; `metadata` comes from the settings.
+    pub fn read(metadata: BTreeMap<String, String>) -> Result<Self, MachineIdError> {
+        let machine_id = MachineId::read(Path::new(MACHINE_ID_FILE))?;
+        let hostname = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { machine_id, hostname, metadata })
+    }
 }
 
 impl MachineId {

@@ -1,0 +1,85 @@
+//! Requests of commands over `/run/sculler/agent.sock`: one line of JSON each way, root alone.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+/// The socket's name below `/run/sculler`.
+pub const SOCKET: &str = "agent.sock";
+
+/// What a command asks for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Order {
+    /// Answer when the jobs of the pass are over, not when they are queued.
+    pub wait: bool,
+    /// Remove units although the unit directory is another one than before.
+    pub accept_removal: bool,
+}
+
+/// What the agent answers.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// What is wrong now, a line each; empty if nothing is.
+    pub problems: Vec<String>,
+    /// What was done since the request, a line each.
+    pub done: Vec<String>,
+}
+
+/// An order with the way back.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked for.
+    pub order: Order,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// Listens below `folder` and passes requests on.
+pub fn listen(folder: &Path, requests: mpsc::Sender<Request>) -> io::Result<()> {
+    let path = folder.join(SOCKET);
+    crate::files::remove(&path)?;
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let requests = requests.clone();
+            tokio::spawn(async move {
+                if let Err(error) = serve(stream, requests).await {
+                    tracing::debug!("a command went away: {error}");
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+async fn serve(stream: UnixStream, requests: mpsc::Sender<Request>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reader).read_line(&mut line).await?;
+    let order: Order = serde_json::from_str(&line)?;
+    let (reply, answer) = oneshot::channel();
+    let is_sent = requests.send(Request { order, reply }).await.is_ok();
+    if let (true, Ok(answer)) = (is_sent, answer.await) {
+        let mut text = serde_json::to_vec(&answer)?;
+        text.push(b'\n');
+        writer.write_all(&text).await?;
+    }
+    Ok(())
+}
+
+/// Sends an order to the agent that listens below `folder`.
+pub async fn send(folder: &Path, order: &Order) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(folder.join(SOCKET)).await?;
+    let mut text = serde_json::to_vec(order)?;
+    text.push(b'\n');
+    stream.write_all(&text).await?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).await?;
+    Ok(serde_json::from_str(&line)?)
+}

@@ -1,0 +1,190 @@
+//! The seam between the loop and the host: the real one here, a fake in the loop's own tests.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+use crate::apply::{self, Applier, Failure, Outcome};
+use crate::config::{self, Settings};
+use crate::observe::{self, Observed, Query, Trials};
+use crate::plan::Action;
+use crate::source::watch::Watch;
+use crate::source::{Identity, Look, ScanError, Source};
+use crate::status::{self, AgentStatus, Memory, RecordFiles};
+use crate::systemd::{Error, Event, Systemd};
+use crate::unit::UnitName;
+
+/// What the loop sees of the host.
+pub trait World {
+    /// What is installed and recorded.
+    fn memory(&self) -> &Memory;
+
+    /// What the unit directory says now.
+    fn look(&mut self, settings: &Settings) -> Result<Look, ScanError>;
+
+    /// Asks systemd about the units in question.
+    fn observe(&mut self, query: &Query) -> impl Future<Output = Result<Observed, Error>>;
+
+    /// Carries actions out.
+    fn apply(&mut self, actions: Vec<Action>) -> impl Future<Output = Vec<Outcome>>;
+
+    /// Records that a start has happened, with whatever result.
+    fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure>;
+
+    /// Records the identity of the unit directory.
+    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure>;
+
+    /// The connection to systemd is of no use any more.
+    fn disconnect(&mut self);
+
+    /// Publishes what the agent knows.
+    fn publish(&mut self, status: &AgentStatus);
+}
+
+/// The real host.
+pub struct Host {
+    systemd: Option<Systemd>,
+    events: mpsc::UnboundedSender<Event>,
+    memory: Memory,
+    records: RecordFiles,
+    folder: PathBuf,
+    source: Source,
+    watch: Watch,
+    unit_dir: PathBuf,
+    trials: Trials,
+    watch_failure: Option<String>,
+}
+
+/// Where trial loads put their files for a moment.
+const TRIAL_FOLDER: &str = "/run/systemd/system.attached";
+
+/// How often to look again when folders appeared while looking.
+const LOOKS_AT_ONCE: usize = 4;
+
+impl Host {
+    /// Reads the records and what is installed. `changed` is notified when something changes on disk, `events` gets
+    /// what systemd tells.
+    pub fn new(
+        settings: &Settings,
+        changed: Arc<Notify>,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> anyhow::Result<Self> {
+        let folder = apply::choose_folder()
+            .map_err(|error| anyhow::anyhow!("no folder of unit files can be written ({error}): {:?}", apply::FOLDERS))?;
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let mut memory = Memory::default();
+        records.load(&mut memory);
+        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from))?;
+        let source = Source::new(memory.sources().into_values());
+        Ok(Self {
+            systemd: None,
+            events,
+            memory,
+            records,
+            folder,
+            source,
+            watch: Watch::new(changed)?,
+            unit_dir: settings.unit_dir.clone(),
+            trials: Trials::new(),
+            watch_failure: None,
+        })
+    }
+
+    /// Connects to systemd if there is no connection.
+    pub async fn systemd(&mut self) -> Result<Systemd, Error> {
+        if let Some(systemd) = &self.systemd {
+            return Ok(systemd.clone());
+        }
+        let systemd = Systemd::connect_and_subscribe(self.events.clone()).await?;
+        self.systemd = Some(systemd.clone());
+        Ok(systemd)
+    }
+
+    fn watch(&mut self, folders: &BTreeMap<PathBuf, Identity>, settings: &Settings) -> bool {
+        let configuration = Path::new(config::CONFIG_DIRECTORY);
+        let mut folders = folders.clone();
+        for folder in [configuration, &config::drop_in_directory(configuration)] {
+            if let Ok(metadata) = std::fs::metadata(folder) {
+                folders.insert(folder.to_owned(), Identity::of(&metadata));
+            }
+        }
+        let added = self.watch.update(&folders, &[&settings.unit_dir, configuration]);
+        if self.watch.failure != self.watch_failure {
+            self.watch_failure = self.watch.failure.clone();
+            if let Some(failure) = &self.watch_failure {
+                tracing::warn!("{failure}");
+            }
+        }
+        added
+    }
+}
+
+impl World for Host {
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
+        if self.unit_dir != settings.unit_dir {
+            self.unit_dir = settings.unit_dir.clone();
+            self.source = Source::new(self.memory.sources().into_values());
+        }
+        let mut result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
+        for _ in 1..LOOKS_AT_ONCE {
+            let folders = result.as_ref().map(|look| look.folders.clone()).unwrap_or_default();
+            // What happened in a folder before it was watched has to be looked at.
+            if !self.watch(&folders, settings) {
+                break;
+            }
+            result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
+        }
+        result
+    }
+
+    async fn observe(&mut self, query: &Query) -> Result<Observed, Error> {
+        let systemd = self.systemd().await?;
+        observe::observe(&systemd, query, &self.memory, Path::new(TRIAL_FOLDER), &mut self.trials).await
+    }
+
+    async fn apply(&mut self, actions: Vec<Action>) -> Vec<Outcome> {
+        let systemd = match self.systemd().await {
+            Ok(systemd) => systemd,
+            Err(error) => {
+                let message = error.to_string();
+                let failed = |action| Outcome {
+                    action,
+                    result: Err(Failure::Systemd(Error::Unknown(message.clone()))),
+                    took: std::time::Duration::ZERO,
+                };
+                return actions.into_iter().map(failed).collect();
+            }
+        };
+        let mut applier =
+            Applier { systemd: &systemd, memory: &mut self.memory, records: &self.records, folder: &self.folder };
+        applier.apply(actions).await
+    }
+
+    fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure> {
+        apply::finish_start(&mut self.memory, &self.records, unit)
+    }
+
+    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
+        self.records.set_directory(&mut self.memory, identity).map_err(|error| Failure::File {
+            path: Path::new(config::STATE_DIRECTORY).join("unit-dir"),
+            error,
+        })
+    }
+
+    fn disconnect(&mut self) {
+        self.systemd = None;
+    }
+
+    fn publish(&mut self, status: &AgentStatus) {
+        if let Err(error) = status::publish(Path::new(config::RUN_DIRECTORY), status) {
+            tracing::warn!("{}/{} cannot be written: {error}", config::RUN_DIRECTORY, status::STATUS_FILE);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Installing and removing the files of a unit: the mark is written before the unit file and removed after it, so that
+//! whatever a crash leaves is known for ours.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::files;
+use crate::observe;
+use crate::render::Desired;
+use crate::unit::{MARK_FILE_NAME, UnitName};
+
+/// Where unit files are installed, in the order of preference: systemd reads both below /etc/systemd/system and above
+/// /usr (systemd.unit(5), portablectl(1)).
+pub const FOLDERS: [&str; 2] = ["/etc/systemd/system.attached", "/run/systemd/system.attached"];
+
+/// The first of [`FOLDERS`] in which files can be made.
+pub fn choose_folder() -> std::io::Result<PathBuf> {
+    let mut result = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    for folder in FOLDERS.map(PathBuf::from) {
+        let probe = folder.join(".sculler-probe");
+        result = std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&probe, ""))
+            .and_then(|()| files::remove(&probe))
+            .map(|()| folder);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// Installs `desired` in `folder`. Files that are the same already are left alone.
+pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
+    let drop_ins = drop_in_folder(folder, &desired.name);
+    at(&drop_ins, std::fs::create_dir_all(&drop_ins))?;
+    let wanted: HashSet<&str> =
+        desired.files.iter().filter_map(|file| file.path.split_once('/')).map(|(_, name)| name).collect();
+    for entry in at(&drop_ins, std::fs::read_dir(&drop_ins))? {
+        let path = at(&drop_ins, entry)?.path();
+        if !path.file_name().and_then(|name| name.to_str()).is_some_and(|name| wanted.contains(name)) {
+            at(&path, files::remove(&path))?;
+        }
+    }
+    for file in &desired.files {
+        let path = folder.join(&file.path);
+        if std::fs::read(&path).is_ok_and(|text| *text == *file.text) {
+            continue;
+        }
+        at(&path, files::replace(&path, &file.text))?;
+    }
+    Ok(())
+}
+
+/// Removes what [`write`] installed.
+pub fn remove(folder: &Path, name: &UnitName) -> Result<(), Failure> {
+    let unit_file = folder.join(name.as_str());
+    at(&unit_file, files::remove(&unit_file))?;
+    let drop_ins = drop_in_folder(folder, name);
+    let mark = drop_ins.join(MARK_FILE_NAME);
+    if let Ok(entries) = std::fs::read_dir(&drop_ins) {
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| *path != mark) {
+            at(&path, files::remove(&path))?;
+        }
+    }
+    at(&mark, files::remove(&mark))?;
+    at(&drop_ins, files::remove_folder(&drop_ins))
+}
+
+/// Whether `sculler.target` does not want the unit.
+pub fn link_is_missing(name: &UnitName) -> bool {
+    observe::boot_link(name).symlink_metadata().is_err()
+}
+
+fn drop_in_folder(folder: &Path, name: &UnitName) -> PathBuf {
+    folder.join(format!("{name}.d"))
+}
+
+fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::File { path: path.to_owned(), error })
+}

@@ -1,0 +1,305 @@
+//! Carries a plan out: an outcome for each action, and on after a failure.
+
+mod install;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+pub use install::{FOLDERS, choose_folder};
+use install::link_is_missing;
+
+use crate::config::TARGET;
+use crate::status::Installed;
+use crate::plan::Action;
+use crate::render::Desired;
+use crate::status::{Memory, RecordFiles, Started, UnitRecord};
+use crate::systemd::{Error, JobKind, LoadState, Systemd};
+use crate::unit::UnitName;
+
+/// Calls to systemd under way at once; more only wait in the bus.
+const CALLS_AT_ONCE: usize = 64;
+
+/// What became of an action.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The action.
+    pub action: Action,
+    /// Whether it was done.
+    pub result: Result<Done, Failure>,
+    /// How long it took; for jobs, until they were queued.
+    pub took: Duration,
+}
+
+/// What an action that worked left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing more to do.
+    Finished,
+    /// Finished, but PID 1 holds something old until the next daemon-reload.
+    Outdated,
+    /// A job that is under way.
+    Job(u32, JobKind),
+}
+
+/// Why an action did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// systemd said no, or nothing.
+    #[error(transparent)]
+    Systemd(#[from] Error),
+    /// A file could not be written or removed.
+    #[error("{path}: {error}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// Carries out actions on the real host.
+pub struct Applier<'a> {
+    /// The Manager.
+    pub systemd: &'a Systemd,
+    /// Kept in step with what is done.
+    pub memory: &'a mut Memory,
+    /// Where the records are.
+    pub records: &'a RecordFiles,
+    /// Where unit files are installed.
+    pub folder: &'a std::path::Path,
+}
+
+impl Applier<'_> {
+    /// Carries out `actions`, which are in the order of their phases.
+    pub async fn apply(&mut self, actions: Vec<Action>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(actions.len());
+        let mut starts = Vec::new();
+        // A unit whose files could not be written, or whose new text PID 1 does not have, must not start the old one.
+        let mut unready = HashSet::new();
+        for action in actions {
+            match action {
+                Action::Start { .. } if action.unit().is_some_and(|unit| unready.contains(unit)) => {}
+                Action::Start { .. } => starts.push(action),
+                // Links come after the starts, and take no part in their speed.
+                Action::Link { .. } | Action::Unlink { .. } => {
+                    outcomes.extend(self.start_all(std::mem::take(&mut starts)).await);
+                    outcomes.push(self.one(action).await);
+                }
+                action => {
+                    let outcome = self.one(action).await;
+                    if outcome.result.is_err() {
+                        unready.extend(outcome.action.units());
+                    }
+                    outcomes.push(outcome);
+                }
+            }
+        }
+        outcomes.extend(self.start_all(starts).await);
+        outcomes
+    }
+
+    async fn one(&mut self, action: Action) -> Outcome {
+        let since = Instant::now();
+        let result = match &action {
+            Action::Stop { unit, .. } => self.stop(unit).await,
+            Action::Remove { unit } => self.remove(unit).await,
+            Action::Write { desired, outdates, .. } => self.write(desired, *outdates),
+            Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
+            Action::Adopt { unit, run } => {
+                self.record_started(unit, Some(Started { run: *run, before: String::new(), is_done: true }))
+            }
+            Action::Forget { unit } => self.forget(unit),
+            Action::Link { units } => self.link(units).await,
+            Action::Unlink { unit } => self.unlink(unit).await,
+            Action::Start { .. } => unreachable!("starts are carried out together"),
+        };
+        Outcome { action, result, took: since.elapsed() }
+    }
+
+    async fn stop(&self, unit: &UnitName) -> Result<Done, Failure> {
+        match self.systemd.stop(unit.as_str()).await {
+            Ok(job) => Ok(Done::Job(job, JobKind::Stop)),
+            // It went away by itself between the look and the stop.
+            Err(Error::NotLoadable { .. }) => Ok(Done::Finished),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn remove(&mut self, unit: &UnitName) -> Result<Done, Failure> {
+        let Some(installed) = self.memory.installed.get(unit).cloned() else { return Ok(Done::Finished) };
+        self.systemd.disable(&[unit.as_str()]).await?;
+        install::remove(&installed.folder, unit)?;
+        self.memory.installed.remove(unit);
+        self.forget(unit)?;
+        if unit.is_template() {
+            return Ok(Done::Finished);
+        }
+        self.systemd.reset_failed(unit.as_str()).await?;
+        // Something still refers to it: until a daemon-reload it could be started from memory.
+        let states = self.systemd.states(&[unit.as_str()]).await?;
+        let is_loaded = states.values().any(|state| matches!(state.load, LoadState::Loaded | LoadState::Masked));
+        Ok(if is_loaded { Done::Outdated } else { Done::Finished })
+    }
+
+    fn write(&mut self, desired: &Desired, outdates: bool) -> Result<Done, Failure> {
+        let name = &desired.name;
+        if let Some(installed) = self.memory.installed.get(name)
+            && !self.memory.started.contains_key(name)
+        {
+            // If the agent dies before the restart, the next one must know what runs.
+            let run = installed.facts.run;
+            self.record_started(name, Some(Started { run, before: String::new(), is_done: true }))?;
+        }
+        install::write(self.folder, desired)?;
+        let installed = Installed {
+            folder: self.folder.to_owned(),
+            source: desired.source.clone(),
+            digest: desired.digest,
+            facts: desired.facts.clone(),
+        };
+        self.memory.installed.insert(name.clone(), installed);
+        Ok(if outdates { Done::Outdated } else { Done::Finished })
+    }
+
+    fn forget(&mut self, unit: &UnitName) -> Result<Done, Failure> {
+        self.record_started(unit, None)?;
+        self.record_unit(unit, None)
+    }
+
+    /// Queues all starts. A unit that systemd cannot load gets one daemon-reload and one more try.
+    async fn start_all(&mut self, starts: Vec<Action>) -> Vec<Outcome> {
+        let mut outcomes = self.queue(starts).await;
+        let refused = |outcome: &Outcome| {
+            matches!(outcome.result, Err(Failure::Systemd(Error::NotLoadable { .. })))
+        };
+        if outcomes.iter().any(refused) && self.systemd.reload().await.is_ok() {
+            let (again, done): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(refused);
+            outcomes = done;
+            outcomes.extend(self.queue(again.into_iter().map(|outcome| outcome.action).collect()).await);
+        }
+        outcomes
+    }
+
+    async fn queue(&mut self, starts: Vec<Action>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(starts.len());
+        let mut calls = JoinSet::new();
+        for action in starts {
+            if let Action::Start { unit, run, before, .. } = &action {
+                let started = Started { run: *run, before: before.clone(), is_done: false };
+                if let Err(failure) = self.record_started(unit, Some(started)) {
+                    outcomes.push(Outcome { action, result: Err(failure), took: Duration::ZERO });
+                    continue;
+                }
+            }
+            while calls.len() >= CALLS_AT_ONCE {
+                outcomes.extend(calls.join_next().await.and_then(Result::ok));
+            }
+            calls.spawn(start_one(self.systemd.clone(), action));
+        }
+        while let Some(outcome) = calls.join_next().await {
+            outcomes.extend(outcome.ok());
+        }
+        outcomes
+    }
+
+    async fn link(&mut self, units: &[std::sync::Arc<Desired>]) -> Result<Done, Failure> {
+        let mut enable = Vec::new();
+        let mut want = Vec::new();
+        for desired in units {
+            let name = &desired.name;
+            let record = self.memory.units.get(name);
+            let carried_out = record.and_then(|record| record.install);
+            if carried_out != desired.facts.install {
+                if carried_out.is_some() {
+                    self.systemd.disable(&[name.as_str()]).await?;
+                }
+                if desired.facts.install.is_some() {
+                    enable.push(name.as_str());
+                }
+            }
+            if link_is_missing(name) {
+                want.push(name.as_str());
+            }
+        }
+        let mut changed = false;
+        if !enable.is_empty() {
+            self.systemd.enable(&enable).await?;
+            changed = true;
+        }
+        if !want.is_empty() {
+            self.systemd.add_wants(&want, TARGET).await?;
+            changed = true;
+        }
+        for desired in units {
+            let record = UnitRecord {
+                source: desired.source.clone(),
+                linked: Some(desired.digest),
+                install: desired.facts.install,
+                target: self.memory.units.get(&desired.name).and_then(|record| record.target),
+            };
+            self.record_unit(&desired.name, Some(record))?;
+        }
+        Ok(if changed { Done::Outdated } else { Done::Finished })
+    }
+
+    async fn unlink(&mut self, unit: &UnitName) -> Result<Done, Failure> {
+        let changed = self.systemd.disable(&[unit.as_str()]).await?;
+        let mut record = self.memory.units.get(unit).cloned().unwrap_or_default();
+        record.linked = None;
+        record.install = None;
+        self.record_unit(unit, Some(record))?;
+        Ok(if changed { Done::Outdated } else { Done::Finished })
+    }
+
+    fn record_started(&mut self, unit: &UnitName, started: Option<Started>) -> Result<Done, Failure> {
+        let result = self.records.set_started(self.memory, unit, started);
+        result.map(|()| Done::Finished).map_err(|error| record_failure(unit, error))
+    }
+
+    fn record_unit(&mut self, unit: &UnitName, record: Option<UnitRecord>) -> Result<Done, Failure> {
+        let result = self.records.set_unit(self.memory, unit, record);
+        result.map(|()| Done::Finished).map_err(|error| record_failure(unit, error))
+    }
+}
+
+async fn start_one(systemd: Systemd, action: Action) -> Outcome {
+    let since = Instant::now();
+    let Action::Start { unit, is_restart, has_failed, bring_back, .. } = &action else {
+        unreachable!("only starts are queued")
+    };
+    let result = async {
+        if *has_failed {
+            // A start limit that was hit belongs to the old version.
+            systemd.reset_failed(unit.as_str()).await?;
+        }
+        let (job, kind) = if *is_restart {
+            (systemd.restart(unit.as_str()).await?, JobKind::Restart)
+        } else {
+            (systemd.start(unit.as_str()).await?, JobKind::Start)
+        };
+        for other in bring_back {
+            systemd.start(other).await?;
+        }
+        Ok(Done::Job(job, kind))
+    };
+    let result = result.await;
+    Outcome { action, result, took: since.elapsed() }
+}
+
+fn record_failure(unit: &UnitName, error: std::io::Error) -> Failure {
+    Failure::File { path: format!("the records of {unit}").into(), error }
+}
+
+/// Records that the start of a unit has happened, with whatever result.
+pub fn finish_start(memory: &mut Memory, records: &RecordFiles, unit: &UnitName) -> Result<(), Failure> {
+    match memory.started.get(unit) {
+        Some(started) if !started.is_done => {
+            let started = Started { is_done: true, ..started.clone() };
+            records.set_started(memory, unit, Some(started)).map_err(|error| record_failure(unit, error))
+        }
+        _ => Ok(()),
+    }
+}

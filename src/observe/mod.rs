@@ -1,0 +1,118 @@
+//! What systemd and the disk have now.
+//!
+//! Only units in question are asked about ([`crate::plan::in_question`]): a unit that is installed and was started as
+//! it is wanted needs nothing, whatever state it is in, so that 1,000 quiet units cost a pass nothing.
+
+mod collision;
+
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use collision::is_reserved;
+
+pub use trial::is_triable;
+
+use crate::config;
+use crate::render::Desired;
+use crate::status::Memory;
+use crate::systemd::{Details, Error, Systemd, UnitState};
+use crate::unit::{Digest, UnitName};
+
+/// What a pass wants to know.
+#[derive(Debug, Default)]
+pub struct Query {
+    /// Units in question.
+    pub units: BTreeSet<UnitName>,
+    /// Of them, those that are not installed yet: may they have their names?
+    pub new: BTreeMap<UnitName, Arc<Desired>>,
+    /// Of them, those whose installed text differs: would systemd load the new one?
+    pub changed: BTreeMap<UnitName, Arc<Desired>>,
+}
+
+/// The answers.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// systemd's state of each unit in question.
+    pub states: HashMap<UnitName, UnitState>,
+    /// More of those for which the state does not say enough.
+    pub details: HashMap<UnitName, Details>,
+    /// New units whose name, or a name in `[Install]`, belongs to somebody else; why.
+    pub collisions: HashMap<UnitName, String>,
+    /// Changed units that systemd would not load; its reason.
+    pub refusals: HashMap<UnitName, String>,
+    /// Units whose boot links were made and are gone: somebody disabled them.
+    pub unlinked: HashSet<UnitName>,
+}
+
+/// Trial loads that were made: the digest, and systemd's reason if it refused.
+pub type Trials = HashMap<UnitName, (Digest, Option<String>)>;
+
+/// Asks systemd. `trial_folder` takes the files of trial loads for a moment.
+pub async fn observe(
+    systemd: &Systemd,
+    query: &Query,
+    memory: &Memory,
+    trial_folder: &Path,
+    trials: &mut Trials,
+) -> Result<Observed, Error> {
+    let mut observed = Observed::default();
+    if query.units.is_empty() {
+        return Ok(observed);
+    }
+    // The names that [Install] would make are asked for in the same call: they have to be free too.
+    let mut names: BTreeSet<&str> =
+        query.units.iter().filter(|name| !name.is_template()).map(UnitName::as_str).collect();
+    names.extend(collision::other_names(query));
+    let names: Vec<&str> = names.into_iter().collect();
+    let states = systemd.states(&names).await?;
+    for name in &query.units {
+        if let Some(state) = states.get(name.as_str()) {
+            observed.states.insert(name.clone(), state.clone());
+        }
+    }
+    for (name, desired) in query.new.iter().chain(&query.changed) {
+        if let Some(reason) = collision::find(systemd, name, desired, &states, query, memory).await? {
+            observed.collisions.insert(name.clone(), reason);
+        }
+    }
+    for name in &query.units {
+        let Some(state) = observed.states.get(name) else { continue };
+        let is_settled_start = memory.started.get(name).is_some_and(|started| started.is_done);
+        if state.is_in_memory()
+            && (query.changed.contains_key(name) || !is_settled_start && memory.installed.contains_key(name))
+            && !observed.collisions.contains_key(name)
+        {
+            observed.details.insert(name.clone(), systemd.details(name.as_str()).await?);
+        }
+    }
+    for (name, desired) in &query.changed {
+        if observed.collisions.contains_key(name) {
+            continue;
+        }
+        let known = trials.get(name).filter(|(digest, _)| *digest == desired.digest);
+        let refusal = match known {
+            Some((_, refusal)) => refusal.clone(),
+            None => trial::refusal(systemd, desired, trial_folder).await?,
+        };
+        trials.insert(name.clone(), (desired.digest, refusal.clone()));
+        if let Some(reason) = refusal {
+            observed.refusals.insert(name.clone(), reason);
+        }
+    }
+    observed.unlinked = query.units.iter().filter(|name| is_unlinked(name, memory)).cloned().collect();
+    Ok(observed)
+}
+
+/// Where systemd keeps the boot link of a unit.
+pub fn boot_link(name: &UnitName) -> PathBuf {
+    Path::new("/etc/systemd/system").join(format!("{}.wants", config::TARGET)).join(name.as_str())
+}
+
+fn is_unlinked(name: &UnitName, memory: &Memory) -> bool {
+    let linked = memory.units.get(name).and_then(|record| record.linked);
+    let installed = memory.installed.get(name).map(|installed| installed.digest);
+    linked.is_some() && linked == installed && boot_link(name).symlink_metadata().is_err()
+}

@@ -1,0 +1,194 @@
+//! The steps of a plan.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::render::Desired;
+use crate::unit::{Digest, UnitName};
+
+/// Why a step is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The file is new here.
+    New,
+    /// The file changed.
+    Changed,
+    /// The file changed, in a way that cannot matter to the running process.
+    ChangedHarmlessly,
+    /// The file changed and the unit stops in another way now.
+    StopsDifferently,
+    /// No file asks for it any more.
+    Gone,
+    /// It is wanted and has not run since boot.
+    NotStarted,
+    /// An earlier pass wrote the file and was cut off before the start.
+    Unfinished,
+}
+
+impl Cause {
+    /// The reason in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "its file is new",
+            Self::Changed => "its file changed",
+            Self::ChangedHarmlessly => "its file changed, which cannot matter to what runs",
+            Self::StopsDifferently => "its file changed, and how it stops with it",
+            Self::Gone => "no file asks for it on this host any more",
+            Self::NotStarted => "it is wanted and has not run since boot",
+            Self::Unfinished => "an earlier pass was cut off before the start",
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Queue a stop job.
+    Stop {
+        /// The unit.
+        unit: UnitName,
+        /// Why.
+        cause: Cause,
+        /// Units that go down with it and have to come back with it.
+        bring_back: Vec<String>,
+    },
+    /// Disable, remove the files, forget.
+    Remove {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// Install files.
+    Write {
+        /// What to install.
+        desired: Arc<Desired>,
+        /// Why.
+        cause: Cause,
+        /// Whether PID 1 holds an older text that a later daemon-reload has to replace.
+        outdates: bool,
+    },
+    /// daemon-reload before the starts.
+    Reload {
+        /// The units because of which.
+        units: BTreeSet<UnitName>,
+    },
+    /// Record that what runs is what is wanted.
+    Adopt {
+        /// The unit.
+        unit: UnitName,
+        /// [`crate::unit::Facts::run`] of what runs.
+        run: Digest,
+    },
+    /// Forget the records of a unit that is neither wanted nor installed.
+    Forget {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// Queue a start or restart job.
+    Start {
+        /// The unit.
+        unit: UnitName,
+        /// Whether it is up and has to be restarted.
+        is_restart: bool,
+        /// Whether it is in the failed state, which may hold a start limit.
+        has_failed: bool,
+        /// [`crate::unit::Facts::run`] of what is started.
+        run: Digest,
+        /// Its invocation ID until now.
+        before: String,
+        /// Why.
+        cause: Cause,
+        /// Other units to start with it.
+        bring_back: Vec<String>,
+    },
+    /// Make boot links.
+    Link {
+        /// The units.
+        units: Vec<Arc<Desired>>,
+    },
+    /// Take boot links away.
+    Unlink {
+        /// The unit.
+        unit: UnitName,
+    },
+}
+
+impl Action {
+    /// Steps of a lower phase come first.
+    pub fn phase(&self) -> u8 {
+        match self {
+            Self::Stop { .. } => 0,
+            Self::Remove { .. } => 1,
+            Self::Write { .. } => 2,
+            Self::Reload { .. } => 3,
+            Self::Adopt { .. } | Self::Forget { .. } => 4,
+            Self::Start { .. } => 5,
+            Self::Link { .. } | Self::Unlink { .. } => 6,
+        }
+    }
+
+    /// The unit, for steps that are about one.
+    pub fn unit(&self) -> Option<&UnitName> {
+        match self {
+            Self::Stop { unit, .. }
+            | Self::Remove { unit }
+            | Self::Adopt { unit, .. }
+            | Self::Forget { unit }
+            | Self::Start { unit, .. }
+            | Self::Unlink { unit } => Some(unit),
+            Self::Write { desired, .. } => Some(&desired.name),
+            Self::Reload { .. } | Self::Link { .. } => None,
+        }
+    }
+
+    /// All units that it is about.
+    pub fn units(&self) -> Vec<UnitName> {
+        match self {
+            Self::Link { units } => units.iter().map(|desired| desired.name.clone()).collect(),
+            Self::Reload { units } => units.iter().cloned().collect(),
+            action => action.unit().cloned().into_iter().collect(),
+        }
+    }
+
+    /// The value of SCULLER_ACTION= in the journal.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Stop { .. } => "stop",
+            Self::Remove { .. } => "remove",
+            Self::Write { .. } => "install",
+            Self::Reload { .. } => "daemon-reload",
+            Self::Adopt { .. } => "adopt",
+            Self::Forget { .. } => "forget",
+            Self::Start { is_restart: true, .. } => "restart",
+            Self::Start { .. } => "start",
+            Self::Link { .. } => "enable",
+            Self::Unlink { .. } => "disable",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.word();
+        match self {
+            Self::Stop { unit, cause, .. } | Self::Start { unit, cause, .. } => {
+                write!(f, "{word} {unit}: {}", cause.as_str())
+            }
+            Self::Write { desired, cause, .. } => {
+                write!(f, "{word} {} from {}: {}", desired.name, desired.source.display(), cause.as_str())
+            }
+            Self::Remove { unit } => write!(f, "{word} {unit}: {}", Cause::Gone.as_str()),
+            Self::Reload { units } => {
+                let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+                write!(f, "{word}: systemd holds an older text of {}", names.join(", "))
+            }
+            Self::Adopt { unit, .. } => write!(f, "{word} {unit}: it runs as wanted already"),
+            Self::Forget { unit } => write!(f, "{word} {unit}: neither wanted nor installed"),
+            Self::Link { units } => {
+                let names: Vec<&str> = units.iter().map(|desired| desired.name.as_str()).collect();
+                write!(f, "{word} {}: wanted at boot", names.join(", "))
+            }
+            Self::Unlink { unit } => write!(f, "{word} {unit}: not wanted at boot"),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One unit: what is the next step?
+
+use std::sync::Arc;
+
+use super::{Action, Blocked, Cause, Situation, is_launched};
+use crate::render::Desired;
+use crate::status::{Installed, Started};
+use crate::systemd::{ActiveState, JobKind, LoadState, UnitState};
+use crate::unit::UnitName;
+
+/// The steps for one unit in this pass.
+#[derive(Debug, Default)]
+pub struct Decision {
+    pub actions: Vec<Action>,
+    pub needs_reload: bool,
+    pub blocked: Option<Blocked>,
+}
+
+impl Decision {
+    fn blocked(blocked: Blocked) -> Self {
+        Self { blocked: Some(blocked), ..Self::default() }
+    }
+}
+
+/// Steps to the removal of an installed unit.
+pub fn remove(situation: &Situation<'_>, name: &UnitName) -> Option<Action> {
+    let state = situation.observed.states.get(name);
+    if is_stopping(situation, name, state) {
+        return None;
+    }
+    // A start in flight is cancelled by the stop.
+    if state.is_some_and(UnitState::is_up) || situation.jobs.contains_key(name) {
+        return Some(Action::Stop { unit: name.clone(), cause: Cause::Gone, bring_back: Vec::new() });
+    }
+    Some(Action::Remove { unit: name.clone() })
+}
+
+/// Steps towards a desired unit.
+pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
+    let name = &desired.name;
+    if let Some(reason) = situation.observed.collisions.get(name).or_else(|| situation.observed.refusals.get(name)) {
+        return Decision::blocked(Blocked::Invalid(reason.clone()));
+    }
+    let state = situation.observed.states.get(name);
+    match situation.memory.installed.get(name) {
+        None => install(situation, desired, state),
+        Some(installed) if installed.digest != desired.digest => change(situation, desired, installed, state),
+        Some(_) => settle(situation, desired, state),
+    }
+}
+
+/// A unit that is not installed yet.
+fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
+    let outdates = state.is_some_and(UnitState::is_in_memory);
+    let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates };
+    if !is_launched(desired) {
+        return Decision { actions: vec![write], ..Decision::default() };
+    }
+    let start = start(situation, desired, state, Cause::New);
+    Decision { actions: vec![write, start], needs_reload: outdates, blocked: None }
+}
+
+/// An installed unit whose file changed.
+fn change(
+    situation: &Situation<'_>,
+    desired: &Arc<Desired>,
+    installed: &Installed,
+    state: Option<&UnitState>,
+) -> Decision {
+    let name = &desired.name;
+    if is_stopping(situation, name, state) {
+        return Decision::default();
+    }
+    let running = situation.memory.started.get(name).map_or(installed.facts.run, |started| started.run);
+    let matters = running != desired.facts.run;
+    let is_up = state.is_some_and(UnitState::is_up);
+    let outdates = state.is_some_and(UnitState::is_in_memory);
+    if matters && is_up && installed.facts.stop != desired.facts.stop {
+        let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
+        return Decision {
+            actions: vec![Action::Stop {
+                unit: name.clone(),
+                cause: Cause::StopsDifferently,
+                bring_back: dependents.unwrap_or_default(),
+            }],
+            ..Decision::default()
+        };
+    }
+    let cause = if matters { Cause::Changed } else { Cause::ChangedHarmlessly };
+    let write = Action::Write { desired: desired.clone(), cause, outdates };
+    if !matters || !is_up && !is_launched(desired) {
+        return Decision { actions: vec![write], ..Decision::default() };
+    }
+    if let Some(blocked) = masked(state) {
+        return Decision { actions: vec![write], blocked: Some(blocked), ..Decision::default() };
+    }
+    let start = start(situation, desired, state, cause);
+    Decision { actions: vec![write, start], needs_reload: outdates, blocked: None }
+}
+
+/// An installed unit whose file is as installed: was that version started?
+fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
+    let name = &desired.name;
+    let Some(state) = state else { return Decision::default() };
+    if situation.jobs.contains_key(name) || state.is_stopping() {
+        return Decision::default();
+    }
+    let details = situation.observed.details.get(name);
+    let adopt = || Decision {
+        actions: vec![Action::Adopt { unit: name.clone(), run: desired.facts.run }],
+        ..Decision::default()
+    };
+    let started = situation.memory.started.get(name);
+    let cause = match started {
+        None if state.is_up() => return adopt(),
+        None if !is_launched(desired) => return Decision::default(),
+        // It ran since boot and ended, or was stopped by hand.
+        None if details.is_some_and(|details| details.has_run) => return adopt(),
+        None => Cause::NotStarted,
+        Some(started) if started.run != desired.facts.run => Cause::Unfinished,
+        Some(started) if started.is_done => return Decision::default(),
+        // Queued by an agent that did not live to see it run.
+        Some(_) if matches!(state.job, Some(JobKind::Start | JobKind::Restart)) => return adopt(),
+        Some(started) if ran_meanwhile(started, details.map(|details| details.invocation_id.as_str())) => {
+            return adopt();
+        }
+        Some(_) => Cause::Unfinished,
+    };
+    if !state.is_up() && !is_launched(desired) {
+        return adopt();
+    }
+    if let Some(blocked) = masked(Some(state)) {
+        return Decision::blocked(blocked);
+    }
+    if cause == Cause::NotStarted && situation.observed.unlinked.contains(name) {
+        let reason = "it was disabled by hand; change its file or run 'systemctl start' and 'systemctl enable'";
+        return Decision::blocked(Blocked::ByHand(reason.to_owned()));
+    }
+    let start = start(situation, desired, Some(state), cause);
+    let was_changed = started.is_some_and(|started| started.run != desired.facts.run);
+    Decision { actions: vec![start], needs_reload: was_changed && state.is_in_memory(), blocked: None }
+}
+
+/// Whether the start that a record announces took place after all.
+fn ran_meanwhile(started: &Started, invocation: Option<&str>) -> bool {
+    invocation.is_some_and(|invocation| !invocation.is_empty() && invocation != started.before)
+}
+
+fn start(
+    situation: &Situation<'_>,
+    desired: &Arc<Desired>,
+    state: Option<&UnitState>,
+    cause: Cause,
+) -> Action {
+    let name = &desired.name;
+    Action::Start {
+        unit: name.clone(),
+        is_restart: state.is_some_and(UnitState::is_up),
+        has_failed: state.is_some_and(|state| state.active == ActiveState::Failed),
+        run: desired.facts.run,
+        before: situation.observed.details.get(name).map(|details| details.invocation_id.clone()).unwrap_or_default(),
+        cause,
+        bring_back: situation.bring_back.get(name).cloned().unwrap_or_default(),
+    }
+}
+
+fn is_stopping(situation: &Situation<'_>, name: &UnitName, state: Option<&UnitState>) -> bool {
+    situation.jobs.get(name) == Some(&JobKind::Stop) || state.is_some_and(UnitState::is_stopping)
+}
+
+fn masked(state: Option<&UnitState>) -> Option<Blocked> {
+    let is_masked = state.is_some_and(|state| state.load == LoadState::Masked);
+    is_masked.then(|| Blocked::ByHand("it is masked by hand; run 'systemctl unmask' to let it start".to_owned()))
+}

@@ -1,0 +1,182 @@
+//! All files of the unit directory at once → what this host runs, and a verdict for every file.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Desired, TargetState};
+use crate::host::Host;
+use crate::select::{self, Candidate, Unplaced, Verdict};
+use crate::unit::{Finding, Unit, UnitName};
+
+/// What the unit directory means for this host.
+#[derive(Debug, Default)]
+pub struct Resolution {
+    /// The units that this host runs.
+    pub desired: BTreeMap<UnitName, Arc<Desired>>,
+    /// Units whose files are there but invalid: what is installed of them stays.
+    pub kept: BTreeSet<UnitName>,
+    /// One for each unit file, by path.
+    pub verdicts: Vec<FileVerdict>,
+}
+
+/// What became of one unit file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileVerdict {
+    /// The file.
+    pub path: PathBuf,
+    /// The unit in it.
+    pub name: UnitName,
+    /// Taken, not taken or invalid.
+    pub ruling: Ruling,
+    /// What is odd in it, whatever the ruling.
+    pub warnings: Vec<String>,
+}
+
+/// Taken, not taken or invalid, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// This host runs it.
+    Taken {
+        /// The line of the file that decided; 0 if none did.
+        line: usize,
+        /// The reason.
+        reason: String,
+    },
+    /// Another host's, or nobody's.
+    NotTaken {
+        /// The line of the file that decided; 0 if none did.
+        line: usize,
+        /// The reason.
+        reason: String,
+    },
+    /// It cannot run as it is; `PATH:LINE:COL: what is wrong; what to do`, one for each error.
+    Invalid {
+        /// At least one.
+        errors: Vec<Finding>,
+    },
+}
+
+impl Ruling {
+    /// `taken`, `not-taken` or `invalid`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Taken { .. } => "taken",
+            Self::NotTaken { .. } => "not-taken",
+            Self::Invalid { .. } => "invalid",
+        }
+    }
+
+    /// The reason in one line.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Taken { reason, .. } | Self::NotTaken { reason, .. } => reason.clone(),
+            Self::Invalid { errors } => {
+                errors.iter().map(|error| error.diagnostic.message.as_str()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+}
+
+/// Judges `units`, which are in the order of their paths. `installed` names the source of each installed unit: of
+/// several files for one name, that one keeps it. `targets` holds the operator's target states.
+pub fn resolve(
+    units: &[Arc<Unit>],
+    host: &Host,
+    unplaced: Unplaced,
+    installed: &BTreeMap<UnitName, PathBuf>,
+    targets: &BTreeMap<UnitName, TargetState>,
+) -> Resolution {
+    let mut rulings: Vec<Option<Ruling>> = units.iter().map(|unit| invalid(unit)).collect();
+    refuse_doubles(units, installed, &mut rulings);
+
+    let open: Vec<usize> = (0..units.len()).filter(|index| rulings[*index].is_none()).collect();
+    let candidates: Vec<_> = open
+        .iter()
+        .map(|index| Candidate { name: &units[*index].name, placement: &units[*index].placement })
+        .collect();
+    for (index, verdict) in open.iter().zip(select::select(&candidates, host, unplaced)) {
+        rulings[*index] = Some(match verdict {
+            Verdict::Taken { reason } => Ruling::Taken { line: reason.line, reason: reason.text },
+            Verdict::NotTaken { reason } => Ruling::NotTaken { line: reason.line, reason: reason.text },
+            Verdict::Invalid { errors } => {
+                let path = &units[*index].file.path;
+                let errors =
+                    errors.into_iter().map(|diagnostic| Finding { path: path.clone(), diagnostic }).collect();
+                Ruling::Invalid { errors }
+            }
+        });
+    }
+
+    let is_taken = |index: &usize| matches!(rulings[*index], Some(Ruling::Taken { .. }));
+    let taken: Vec<&Unit> = (0..units.len()).filter(is_taken).map(|index| &*units[index]).collect();
+    let triggered: HashSet<&str> = taken.iter().filter_map(|unit| unit.facts.triggers.as_deref()).collect();
+    let mut resolution = Resolution::default();
+    for unit in &taken {
+        let wanted = targets.get(&unit.name).copied().unwrap_or(TargetState::Launched);
+        let target = wanted.min_by_kind(unit, &triggered);
+        if target != TargetState::Inactive {
+            let desired = Desired::new(unit, &host.machine_id, target);
+            resolution.desired.insert(unit.name.clone(), Arc::new(desired));
+        }
+    }
+    for (unit, ruling) in units.iter().zip(rulings) {
+        let Some(ruling) = ruling else { continue };
+        if matches!(ruling, Ruling::Invalid { .. }) && !resolution.desired.contains_key(&unit.name) {
+            resolution.kept.insert(unit.name.clone());
+        }
+        resolution.verdicts.push(FileVerdict {
+            path: unit.file.path.clone(),
+            name: unit.name.clone(),
+            ruling,
+            warnings: unit.warnings().map(ToString::to_string).collect(),
+        });
+    }
+    resolution
+}
+
+impl TargetState {
+    /// A template is never started, and a service that its timer, socket or path starts waits for it.
+    fn min_by_kind(self, unit: &Unit, triggered: &HashSet<&str>) -> Self {
+        let waits = unit.facts.install.is_none() && triggered.contains(unit.name.as_str());
+        if self == Self::Launched && (unit.name.is_template() || waits) { Self::Loaded } else { self }
+    }
+}
+
+fn invalid(unit: &Unit) -> Option<Ruling> {
+    let mut errors: Vec<Finding> = unit.errors().cloned().collect();
+    if errors.is_empty() && unit.name.unit_type().is_quadlet() {
+        errors.push(unit.finding("containers as units of their own are not run by this version of sculler; write a .service that calls docker"));
+    }
+    (!errors.is_empty()).then_some(Ruling::Invalid { errors })
+}
+
+/// One name, one file: the installed one keeps the name; with none installed nobody gets it.
+fn refuse_doubles(units: &[Arc<Unit>], installed: &BTreeMap<UnitName, PathBuf>, rulings: &mut [Option<Ruling>]) {
+    let mut by_name: HashMap<&UnitName, Vec<usize>> = HashMap::with_capacity(units.len());
+    for (index, unit) in units.iter().enumerate() {
+        by_name.entry(&unit.name).or_default().push(index);
+    }
+    for (name, indexes) in by_name.into_iter().filter(|(_, indexes)| indexes.len() > 1) {
+        let keeper = indexes
+            .iter()
+            .copied()
+            .find(|index| installed.get(name).is_some_and(|source| *source == units[*index].file.path));
+        for index in indexes.iter().copied().filter(|index| Some(*index) != keeper) {
+            let others: Vec<String> = indexes
+                .iter()
+                .filter(|other| **other != index)
+                .map(|other| units[*other].file.path.display().to_string())
+                .collect();
+            let others = others.join(" and ");
+            let message = match keeper {
+                Some(_) => format!("{name} is already installed from {others}; rename or remove one of the files"),
+                None => format!(
+                    "{name} is also in {others}, and none of them is installed yet, so none is taken; rename or \
+                     remove all but one"
+                ),
+            };
+            rulings[index] = Some(Ruling::Invalid { errors: vec![units[index].finding(&message)] });
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! One walk through the unit directory: what lies there now, read as far as it changed since the last walk.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+use super::lease;
+use super::trust::Trust;
+use crate::unit::TextFile;
+use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind, is_litter};
+
+/// A file larger than this is no unit file.
+const MAX_FILE_SIZE: u64 = 4 << 20;
+
+/// Folders nested deeper than this are not entered; a loop of symlinks ends here.
+const MAX_DEPTH: usize = 32;
+
+/// A file whose last change is younger than this when it is read may change again without a new time stamp, since
+/// kernels before 6.13 stamp in clock ticks of up to 10 ms.
+const STAMP_GRANULARITY: Duration = Duration::from_millis(20);
+
+/// Why the unit directory as a whole says nothing.
+#[derive(Debug, Error)]
+pub enum ScanError {
+    /// It is not there.
+    #[error("the unit directory {0} does not exist, so nothing is changed; run 'mkdir -p {0}'")]
+    Missing(PathBuf),
+    /// It cannot be read.
+    #[error("the unit directory {path} cannot be read ({error}), so nothing is changed")]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Somebody else than root can write there.
+    #[error("{0}; until then nothing is changed")]
+    Untrusted(String),
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// The directory itself.
+    pub identity: Identity,
+    /// Unit files and drop-ins that could be read.
+    pub files: BTreeMap<PathBuf, Arc<TextFile>>,
+    /// Files and folders that are there but say nothing, and why.
+    pub silent: BTreeMap<PathBuf, Silence>,
+    /// Names that are no unit files, and why.
+    pub others: BTreeMap<PathBuf, String>,
+    /// Every folder whose changes matter, with its identity.
+    pub folders: BTreeMap<PathBuf, Identity>,
+    /// Whether a Git operation is under way in or above the directory.
+    pub git_is_busy: bool,
+}
+
+/// Why a file or folder that is there says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// Somebody has it open for writing.
+    BeingWritten,
+    /// It cannot be read; the reason.
+    Unreadable(String),
+    /// It is refused; the reason and what to do.
+    Refused(String),
+}
+
+/// What makes a folder the same one: device and inode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// `st_dev`
+    pub device: u64,
+    /// `st_ino`
+    pub inode: u64,
+}
+
+impl Identity {
+    /// The identity of what `metadata` was read from.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// What tells a changed file from an unchanged one without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    identity: Identity,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            identity: Identity::of(metadata),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    fn is_older_than_granularity(&self) -> bool {
+        let changed = Duration::new(self.changed.0.max(0) as u64, self.changed.1 as u32);
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH + changed)
+            .is_ok_and(|age| age > STAMP_GRANULARITY)
+    }
+}
+
+/// A file as it was last read.
+#[derive(Debug)]
+struct Read {
+    stamp: Stamp,
+    /// Whether another change after the reading must show in the stamp.
+    is_settled: bool,
+    file: Arc<TextFile>,
+}
+
+/// Walks the unit directory, remembering what it read.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    cache: HashMap<PathBuf, Read>,
+}
+
+impl Scanner {
+    /// Walks `directory`. Files in `impatient` are read although somebody is writing them.
+    pub fn scan(
+        &mut self,
+        directory: &Path,
+        trust: &Trust,
+        impatient: &HashSet<PathBuf>,
+    ) -> Result<Scan, ScanError> {
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => ScanError::Missing(directory.to_owned()),
+            _ => ScanError::Unreadable { path: directory.to_owned(), error },
+        };
+        let metadata = std::fs::metadata(directory).map_err(unreadable)?;
+        let real = std::fs::canonicalize(directory).map_err(unreadable)?;
+        trust.check_way(&real).map_err(unreadable)?.map_err(ScanError::Untrusted)?;
+        let mut walk = Walk {
+            trust,
+            impatient,
+            old: std::mem::take(&mut self.cache),
+            new: HashMap::new(),
+            scan: Scan { identity: Identity::of(&metadata), ..Scan::default() },
+            trusted_folders: HashSet::new(),
+        };
+        walk.scan.git_is_busy = real.ancestors().any(|folder| folder.join(".git/index.lock").exists());
+        let result = walk.folder(directory, &metadata, None, 0);
+        let Walk { new, scan, old, .. } = walk;
+        match result {
+            Ok(()) => {
+                self.cache = new;
+                Ok(scan)
+            }
+            Err(error) => {
+                self.cache = old;
+                Err(unreadable(error))
+            }
+        }
+    }
+}
+
+struct Walk<'a> {
+    trust: &'a Trust,
+    impatient: &'a HashSet<PathBuf>,
+    old: HashMap<PathBuf, Read>,
+    new: HashMap<PathBuf, Read>,
+    scan: Scan,
+    trusted_folders: HashSet<PathBuf>,
+}
+
+impl Walk<'_> {
+    /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
+    fn folder(
+        &mut self,
+        path: &Path,
+        metadata: &Metadata,
+        drop_ins_of: Option<&str>,
+        depth: usize,
+    ) -> io::Result<()> {
+        self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
+        for entry in std::fs::read_dir(path)? {
+            let entry = entry?;
+            let path = entry.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
+                self.scan.others.insert(path, "its name is not UTF-8".to_owned());
+                continue;
+            };
+            if name.chars().any(char::is_control) {
+                self.scan.others.insert(path, "its name holds control characters".to_owned());
+                continue;
+            }
+            let kind = entry.file_type()?;
+            // What a symlink means is decided by what it points to; only that costs a stat.
+            let target = if kind.is_symlink() {
+                self.watch_target_of(&path);
+                match std::fs::metadata(&path) {
+                    Ok(metadata) => Some(metadata),
+                    Err(error) => {
+                        if !is_litter(&name) {
+                            let reason = format!("the symlink leads nowhere ({error})");
+                            self.scan.silent.insert(path, Silence::Refused(reason));
+                        }
+                        continue;
+                    }
+                }
+            } else {
+                None
+            };
+            let is_folder = target.as_ref().map_or_else(|| kind.is_dir(), Metadata::is_dir);
+            if is_folder {
+                self.subfolder(path, &name, target, drop_ins_of, depth);
+            } else {
+                self.file(path, &name, target, drop_ins_of);
+            }
+        }
+        Ok(())
+    }
+
+    fn subfolder(
+        &mut self,
+        path: PathBuf,
+        name: &str,
+        target: Option<Metadata>,
+        drop_ins_of: Option<&str>,
+        depth: usize,
+    ) {
+        if is_litter(name) || drop_ins_of.is_some() || depth >= MAX_DEPTH {
+            return;
+        }
+        if target.is_some()
+            && let Err(silence) = self.check_target_of(&path)
+        {
+            self.scan.silent.insert(path, silence);
+            return;
+        }
+        let silence = match target.map_or_else(|| std::fs::symlink_metadata(&path), Ok) {
+            Err(error) => Silence::Unreadable(error.to_string()),
+            Ok(metadata) => match self.trust.check(&path, &metadata) {
+                Err(message) => Silence::Refused(message),
+                Ok(()) => match self.folder(&path, &metadata, drop_in_folder(name), depth + 1) {
+                    Ok(()) => return,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+                    Err(error) => Silence::Unreadable(error.to_string()),
+                },
+            },
+        };
+        self.scan.silent.insert(path, silence);
+    }
+
+    fn file(&mut self, path: PathBuf, name: &str, target: Option<Metadata>, drop_ins_of: Option<&str>) {
+        let is_symlink = target.is_some();
+        match (drop_ins_of, file_kind(name)) {
+            (_, FileKind::Litter) => return,
+            (Some(_), _) if name.ends_with(".conf") => {}
+            (Some(_), _) => {
+                self.scan.others.insert(path, "a drop-in ends in .conf".to_owned());
+                return;
+            }
+            (None, FileKind::Other(reason)) => {
+                self.scan.others.insert(path, reason);
+                return;
+            }
+            (None, FileKind::Invalid(error)) => {
+                self.scan.silent.insert(path, Silence::Refused(error.to_string()));
+                return;
+            }
+            (None, FileKind::Unit(_)) => {}
+        }
+        let metadata = match target.map_or_else(|| std::fs::symlink_metadata(&path), Ok) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                self.scan.silent.insert(path, Silence::Unreadable(error.to_string()));
+                return;
+            }
+        };
+        match self.read(&path, &metadata, is_symlink) {
+            Ok(read) => {
+                self.scan.files.insert(path.clone(), read.file.clone());
+                self.new.insert(path, read);
+            }
+            Err(silence) => {
+                self.scan.silent.insert(path, silence);
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        path: &Path,
+        metadata: &Metadata,
+        is_symlink: bool,
+    ) -> Result<Read, Silence> {
+        if !metadata.is_file() {
+            return Err(Silence::Refused("it is not a regular file".to_owned()));
+        }
+        if metadata.size() > MAX_FILE_SIZE {
+            let size = metadata.size() >> 20;
+            return Err(Silence::Refused(format!("it has {size} MiB, which no unit file has")));
+        }
+        self.trust.check(path, metadata).map_err(Silence::Refused)?;
+        if is_symlink {
+            self.check_target_of(path)?;
+        }
+        let stamp = Stamp::of(metadata);
+        if let Some(Read { stamp: known, is_settled: true, file }) = self.old.get(path)
+            && *known == stamp
+        {
+            return Ok(Read { stamp, is_settled: true, file: file.clone() });
+        }
+        let unreadable = |error: io::Error| Silence::Unreadable(error.to_string());
+        let mut opened = File::open(path).map_err(unreadable)?;
+        // The bytes belong to the file that was opened, which may be newer than the one that was looked at.
+        let metadata = opened.metadata().map_err(unreadable)?;
+        self.trust.check(path, &metadata).map_err(Silence::Refused)?;
+        if lease::is_being_written(&opened) && !self.impatient.contains(path) {
+            return Err(Silence::BeingWritten);
+        }
+        let is_settled = Stamp::of(&metadata).is_older_than_granularity();
+        let mut text = Vec::with_capacity(metadata.size() as usize);
+        opened.by_ref().take(MAX_FILE_SIZE).read_to_end(&mut text).map_err(unreadable)?;
+        if Stamp::of(&opened.metadata().map_err(unreadable)?) != Stamp::of(&metadata)
+            && !self.impatient.contains(path)
+        {
+            return Err(Silence::BeingWritten);
+        }
+        // The same bytes under a new stamp are the same file to whoever compares.
+        let file = match self.old.get(path) {
+            Some(read) if *read.file.text == *text => read.file.clone(),
+            _ => Arc::new(TextFile { path: path.to_owned(), text: text.into() }),
+        };
+        let stamp = Stamp::of(&metadata);
+        Ok(Read { stamp, is_settled, file })
+    }
+
+    /// Whoever can replace the target of a symlink can write the unit.
+    fn check_target_of(&mut self, path: &Path) -> Result<(), Silence> {
+        let unreadable = |error: io::Error| Silence::Unreadable(error.to_string());
+        let real = std::fs::canonicalize(path).map_err(unreadable)?;
+        let folder = real.parent().unwrap_or(&real).to_owned();
+        if !self.trusted_folders.contains(&folder) {
+            self.trust.check_way(&folder).map_err(unreadable)?.map_err(Silence::Refused)?;
+            self.trusted_folders.insert(folder);
+        }
+        Ok(())
+    }
+
+    fn watch_target_of(&mut self, path: &Path) {
+        let Ok(real) = std::fs::canonicalize(path) else { return };
+        let Some(folder) = real.parent() else { return };
+        if let Ok(metadata) = std::fs::metadata(folder) {
+            self.scan.folders.insert(folder.to_owned(), Identity::of(&metadata));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Files → units, each parsed once for as long as neither it nor one of its drop-ins changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Look, Problem, drop_in_owner};
+use crate::unit::file_kind::{FileKind, file_kind};
+use crate::unit::{TextFile, Unit, UnitName};
+
+/// The units of the last look.
+#[derive(Debug, Default)]
+pub struct Library {
+    units: HashMap<PathBuf, Arc<Unit>>,
+}
+
+impl Library {
+    /// The units in `look`, by path. Drop-ins that belong to no unit become problems of the look.
+    pub fn read(&mut self, look: &mut Look) -> Vec<Arc<Unit>> {
+        let mut drop_ins: BTreeMap<&str, Vec<&Arc<TextFile>>> = BTreeMap::new();
+        let mut files = Vec::with_capacity(look.files.len());
+        for (path, file) in &look.files {
+            match (drop_in_owner(path), file_kind(file.file_name())) {
+                (Some(owner), _) => drop_ins.entry(owner).or_default().push(file),
+                (None, FileKind::Unit(name)) => files.push((name, file)),
+                (None, _) => {}
+            }
+        }
+        let mut used: BTreeMap<&str, bool> = drop_ins.keys().map(|owner| (*owner, false)).collect();
+        let mut units = Vec::with_capacity(files.len());
+        let mut seen = HashMap::with_capacity(files.len());
+        for (name, file) in files {
+            let of_unit = if drop_ins.is_empty() { Vec::new() } else { drop_ins_of(&name, &drop_ins, &mut used) };
+            let unit = match self.units.get(&file.path) {
+                Some(unit) if is_same(unit, file, &of_unit) => unit.clone(),
+                _ => Arc::new(Unit::read(name, file.clone(), of_unit)),
+            };
+            seen.insert(file.path.clone(), unit.clone());
+            units.push(unit);
+        }
+        self.units = seen;
+        let orphans: Vec<PathBuf> = used
+            .iter()
+            .filter(|(_, is_used)| !**is_used)
+            .flat_map(|(owner, _)| &drop_ins[owner])
+            .map(|file| file.path.clone())
+            .collect();
+        for path in orphans {
+            let owner = drop_in_owner(&path).unwrap_or_default();
+            let reason = format!(
+                "no unit in the unit directory goes by '{owner}', and sculler adds drop-ins to its own units alone; for \
+                 other units use 'systemctl edit'"
+            );
+            look.problems.insert(path, Problem::NoUnit(reason));
+        }
+        units
+    }
+}
+
+fn is_same(unit: &Unit, file: &Arc<TextFile>, drop_ins: &[Arc<TextFile>]) -> bool {
+    Arc::ptr_eq(&unit.file, file)
+        && unit.drop_ins.len() == drop_ins.len()
+        && unit.drop_ins.iter().zip(drop_ins).all(|(old, new)| Arc::ptr_eq(old, new))
+}
+
+/// The drop-ins of a unit by file name; of one name in several folders the most specific folder's wins
+/// (systemd.unit(5)).
+fn drop_ins_of<'a>(
+    name: &UnitName,
+    drop_ins: &BTreeMap<&'a str, Vec<&Arc<TextFile>>>,
+    used: &mut BTreeMap<&'a str, bool>,
+) -> Vec<Arc<TextFile>> {
+    let mut chosen: BTreeMap<&str, &Arc<TextFile>> = BTreeMap::new();
+    for owner in owners(name) {
+        let Some((owner, files)) = drop_ins.get_key_value(owner.as_str()) else { continue };
+        used.insert(owner, true);
+        for file in files {
+            chosen.entry(file.file_name()).or_insert(file);
+        }
+    }
+    chosen.into_values().cloned().collect()
+}
+
+/// Whose drop-ins a unit reads, the most specific first: its own, its template's, those of the prefixes that end in a
+/// dash, those of its type.
+fn owners(name: &UnitName) -> Vec<String> {
+    let suffix = name.unit_type().suffix();
+    let mut owners = vec![name.to_string()];
+    owners.extend(name.template().map(|template| template.to_string()));
+    let prefix = name.prefix();
+    for (index, _) in prefix.match_indices('-').collect::<Vec<_>>().into_iter().rev() {
+        if index + 1 < prefix.len() || name.instance().is_some() {
+            owners.push(format!("{}.{suffix}", &prefix[..=index]));
+        }
+    }
+    owners.push(suffix.to_owned());
+    owners
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_drop_in_folder_comes_first() {
+        let owners = |name| super::owners(&UnitName::parse(name).unwrap());
+        assert_eq!(owners("a-b-c.service"), ["a-b-c.service", "a-b-.service", "a-.service", "service"]);
+        assert_eq!(owners("web@1.service"), ["web@1.service", "web@.service", "service"]);
+    }
+}

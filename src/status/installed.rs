@@ -1,0 +1,81 @@
+//! The installed units: what lies in the folders of unit files under sculler's mark.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::render;
+use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName, syntax};
+
+/// A unit as it is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The folder of unit files.
+    pub folder: PathBuf,
+    /// The file that the mark names.
+    pub source: PathBuf,
+    /// Of everything installed; differs from the desired one also when a file is missing.
+    pub digest: Digest,
+    /// What planning compares.
+    pub facts: Facts,
+}
+
+/// Finds the installed units in `folders`; of a name in several, the first folder's counts.
+pub fn scan(folders: &[PathBuf]) -> io::Result<BTreeMap<UnitName, Installed>> {
+    let mut found = BTreeMap::new();
+    for folder in folders {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".d")) else { continue };
+            let Ok(name) = UnitName::parse(name) else { continue };
+            if let Some(installed) = read(folder, &name)? {
+                found.entry(name).or_insert(installed);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Reads one unit; `None` without a mark: then it is somebody else's.
+pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
+    let drop_ins = folder.join(format!("{name}.d"));
+    let mark = match std::fs::read(drop_ins.join(MARK_FILE_NAME)) {
+        Ok(mark) => mark,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(source) = render::marked_source(&mark) else { return Ok(None) };
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for entry in std::fs::read_dir(&drop_ins)? {
+        let entry = entry?;
+        let file_name = entry.file_name();
+        let Some(file_name) = file_name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        files.insert(format!("{name}.d/{file_name}"), std::fs::read(entry.path())?);
+    }
+    match std::fs::read(folder.join(name.as_str())) {
+        Ok(text) => {
+            files.insert(name.to_string(), text);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let digest = render::digest_of(files.iter().map(|(path, text)| (path.as_str(), text.as_slice())));
+    Ok(Some(Installed { folder: folder.to_owned(), source, digest, facts: facts(name, &files) }))
+}
+
+/// The facts without the mark, in systemd's order: the unit file, then the drop-ins by name.
+fn facts(name: &UnitName, files: &BTreeMap<String, Vec<u8>>) -> Facts {
+    let mark = format!("{name}.d/{MARK_FILE_NAME}");
+    let main = files.get(name.as_str()).into_iter();
+    let drop_ins = files.iter().filter(|(path, _)| path.as_str() != name.as_str() && **path != mark);
+    let parsed: Vec<_> = main.chain(drop_ins.map(|(_, text)| text)).map(|text| syntax::parse(text).0).collect();
+    Facts::of(name, &parsed.iter().collect::<Vec<_>>())
+}

@@ -1,0 +1,158 @@
+//! What systemd and the disk cannot tell: a folder of small files, read once and kept in step.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+use super::installed::Installed;
+use crate::render::TargetState;
+use crate::source::Identity;
+use crate::unit::{Digest, UnitName};
+
+/// What was last started of a unit, in `/run/sculler/started/NAME`: gone at reboot, as what it tells of is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// [`crate::unit::Facts::run`] of the version that was started.
+    pub run: Digest,
+    /// The invocation ID that the unit had before; empty if it had never run. Another one later means that the start
+    /// took place, even if the agent did not live to see it.
+    #[serde(default)]
+    pub before: String,
+    /// Whether the start is known to have happened.
+    pub is_done: bool,
+}
+
+/// What must outlive a reboot, in `/var/lib/sculler/units/NAME/record.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitRecord {
+    /// The file in the unit directory.
+    pub source: PathBuf,
+    /// The installation for which boot links were made. A link that is missing although it was made for this very
+    /// installation was taken away by hand.
+    pub linked: Option<Digest>,
+    /// `[Install]` as it was carried out.
+    pub install: Option<Digest>,
+    /// The operator's target state.
+    pub target: Option<TargetState>,
+}
+
+/// Everything that is remembered of all units, and what is installed.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// What lies in the folders of unit files under sculler's mark.
+    pub installed: BTreeMap<UnitName, Installed>,
+    /// What was started since boot.
+    pub started: BTreeMap<UnitName, Started>,
+    /// What outlives a reboot.
+    pub units: BTreeMap<UnitName, UnitRecord>,
+    /// The unit directory at the last pass that was carried out.
+    pub directory: Option<Identity>,
+}
+
+impl Memory {
+    /// The source file of each installed unit.
+    pub fn sources(&self) -> BTreeMap<UnitName, PathBuf> {
+        self.installed.iter().map(|(name, installed)| (name.clone(), installed.source.clone())).collect()
+    }
+
+    /// The operator's target states.
+    pub fn targets(&self) -> BTreeMap<UnitName, TargetState> {
+        self.units.iter().filter_map(|(name, record)| Some((name.clone(), record.target?))).collect()
+    }
+}
+
+/// Where the records are.
+#[derive(Debug, Clone)]
+pub struct RecordFiles {
+    run: PathBuf,
+    state: PathBuf,
+}
+
+impl RecordFiles {
+    /// Below `run` (`/run/sculler`) and `state` (`/var/lib/sculler`).
+    pub fn new(run: &Path, state: &Path) -> Self {
+        Self { run: run.to_owned(), state: state.to_owned() }
+    }
+
+    fn started(&self) -> PathBuf {
+        self.run.join("started")
+    }
+
+    fn units(&self) -> PathBuf {
+        self.state.join("units")
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.state.join("unit-dir")
+    }
+
+    /// Reads every record into `memory`. A record that cannot be read is one that is missing.
+    pub fn load(&self, memory: &mut Memory) {
+        memory.started = load_folder(&self.started(), |path| path);
+        memory.units = load_folder(&self.units(), |path| path.join("record.json"));
+        memory.directory = load_file(&self.directory());
+    }
+
+    /// Records what was started; `None` forgets.
+    pub fn set_started(&self, memory: &mut Memory, name: &UnitName, started: Option<Started>) -> io::Result<()> {
+        let path = self.started().join(name.as_str());
+        let Some(started) = started else {
+            memory.started.remove(name);
+            return files::remove(&path);
+        };
+        save(&path, &started)?;
+        memory.started.insert(name.clone(), started);
+        Ok(())
+    }
+
+    /// Records what outlives a reboot; `None` forgets.
+    pub fn set_unit(&self, memory: &mut Memory, name: &UnitName, record: Option<UnitRecord>) -> io::Result<()> {
+        let folder = self.units().join(name.as_str());
+        let Some(record) = record else {
+            memory.units.remove(name);
+            return files::remove_folder(&folder);
+        };
+        if memory.units.get(name) != Some(&record) {
+            save(&folder.join("record.json"), &record)?;
+            memory.units.insert(name.clone(), record);
+        }
+        Ok(())
+    }
+
+    /// Records the identity of the unit directory.
+    pub fn set_directory(&self, memory: &mut Memory, identity: Identity) -> io::Result<()> {
+        if memory.directory != Some(identity) {
+            save(&self.directory(), &identity)?;
+            memory.directory = Some(identity);
+        }
+        Ok(())
+    }
+}
+
+fn load_folder<T: DeserializeOwned>(
+    folder: &Path,
+    file_of: impl Fn(PathBuf) -> PathBuf,
+) -> BTreeMap<UnitName, T> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return BTreeMap::new() };
+    let entries = entries.flatten().filter_map(|entry| {
+        let name = UnitName::parse(entry.file_name().to_str()?).ok()?;
+        Some((name, load_file(&file_of(entry.path()))?))
+    });
+    entries.collect()
+}
+
+fn load_file<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn save<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    files::replace(path, &serde_json::to_vec(value)?)
+}

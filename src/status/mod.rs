@@ -1,0 +1,9 @@
+//! What is known of each unit, remembered and published.
+
+mod installed;
+mod memory;
+mod publish;
+
+pub use installed::{Installed, scan as scan_installed};
+pub use memory::{Memory, RecordFiles, Started, UnitRecord};
+pub use publish::{AgentStatus, STATUS_FILE, Trouble, UnitStatus, publish, read, seconds_now};

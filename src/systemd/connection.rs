@@ -1,0 +1,258 @@
+//! One connection to the system bus, with its signals pumped by a task of its own: zbus stops reading the socket when a
+//! signal stream is not polled, and the next call would never get its answer.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use zbus::export::ordered_stream::OrderedStreamExt as _;
+use zbus::proxy::CacheProperties;
+use zbus::{OwnedObjectPath, OwnedVariant};
+
+use super::proxy::{ListedUnit, ManagerProxy};
+use super::{ActiveState, Error, JobKind, LoadState, UnitState};
+
+/// A daemon-reload takes 2.8 s with 1,000 running services; what takes longer than this is not going to answer.
+const METHOD_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Names in one `ListUnitsByNames` call; a bus message has a size limit, and PID 1 should not be held for long.
+const NAMES_PER_CALL: usize = 2000;
+
+/// What systemd tells without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A job is over.
+    JobRemoved {
+        /// Its number.
+        id: u32,
+        /// The unit it was for.
+        unit: String,
+        /// `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped`, …
+        result: String,
+    },
+    /// systemd came back under another bus name (daemon-reexec), and is subscribed to again.
+    ManagerChanged,
+    /// The connection is gone.
+    Disconnected,
+}
+
+/// The Manager.
+#[derive(Clone)]
+pub struct Systemd {
+    manager: ManagerProxy<'static>,
+}
+
+impl Systemd {
+    /// Connects to the system bus; for commands that only ask.
+    pub async fn connect() -> Result<Self, Error> {
+        let connection = zbus::connection::Builder::system()
+            .method_timeout(METHOD_TIMEOUT)
+            .max_queued(NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN))
+            .build()
+            .await?;
+        let manager =
+            ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
+        Ok(Self { manager })
+    }
+
+    /// Connects and subscribes; every [`Event`] goes to `events` until the connection is gone.
+    pub async fn connect_and_subscribe(events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
+        let systemd = Self::connect().await?;
+        let mut jobs = systemd.manager.receive_job_removed().await?;
+        let mut owners = systemd.manager.inner().receive_owner_changed().await?;
+        systemd.manager.subscribe().await?;
+        let manager = systemd.manager.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    job = jobs.next() => {
+                        let Some(signal) = job else { break };
+                        let Ok(arguments) = signal.args() else { continue };
+                        let _ = events.send(Event::JobRemoved {
+                            id: arguments.id,
+                            unit: arguments.unit,
+                            result: arguments.result,
+                        });
+                    }
+                    owner = owners.next() => match owner {
+                        None => break,
+                        // Nobody owns the name for a moment: the next owner will be announced.
+                        Some(None) => {}
+                        Some(Some(_)) => {
+                            if manager.subscribe().await.is_err() {
+                                break;
+                            }
+                            let _ = events.send(Event::ManagerChanged);
+                        }
+                    },
+                }
+            }
+            let _ = events.send(Event::Disconnected);
+        });
+        Ok(systemd)
+    }
+
+    /// The state of each of `names`, by the name that was asked for.
+    pub async fn states<'a>(&self, names: &[&'a str]) -> Result<HashMap<&'a str, UnitState>, Error> {
+        let mut states = HashMap::with_capacity(names.len());
+        for names in names.chunks(NAMES_PER_CALL) {
+            // systemd answers in the order of the names, one row for each.
+            for (name, row) in names.iter().zip(self.manager.list_units_by_names(names).await?) {
+                states.insert(*name, unit_state(row));
+            }
+        }
+        Ok(states)
+    }
+
+    /// Some properties of a unit, as text: its `FragmentPath`, `LoadError` and the like.
+    pub async fn details(&self, name: &str) -> Result<Details, Error> {
+        let path = self.manager.load_unit(name).await?;
+        let properties = zbus::fdo::PropertiesProxy::builder(self.manager.inner().connection())
+            .destination("org.freedesktop.systemd1")
+            .path(path)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await?;
+        let interface = zbus::names::InterfaceName::from_static_str_unchecked("org.freedesktop.systemd1.Unit");
+        let all = properties.get_all(interface.into()).await.map_err(zbus::Error::from)?;
+        Ok(Details::new(all))
+    }
+
+    /// Queues a start; the job's number.
+    pub async fn start(&self, name: &str) -> Result<u32, Error> {
+        job_id(self.manager.start_unit(name, "replace").await?)
+    }
+
+    /// Queues a stop; the job's number.
+    pub async fn stop(&self, name: &str) -> Result<u32, Error> {
+        job_id(self.manager.stop_unit(name, "replace").await?)
+    }
+
+    /// Queues a restart; the job's number.
+    pub async fn restart(&self, name: &str) -> Result<u32, Error> {
+        job_id(self.manager.restart_unit(name, "replace").await?)
+    }
+
+    /// Forgets that a unit failed. A unit that is not in memory has nothing to forget.
+    pub async fn reset_failed(&self, name: &str) -> Result<(), Error> {
+        match self.manager.reset_failed_unit(name).await.map_err(Error::from) {
+            Err(Error::NotLoadable { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// daemon-reload.
+    pub async fn reload(&self) -> Result<(), Error> {
+        Ok(self.manager.reload().await?)
+    }
+
+    /// Carries out `[Install]` of each, after undoing what an earlier one did.
+    pub async fn reenable(&self, names: &[&str]) -> Result<(), Error> {
+        self.manager.reenable_unit_files(names, false, false).await?;
+        Ok(())
+    }
+
+    /// Carries out `[Install]` of each.
+    pub async fn enable(&self, names: &[&str]) -> Result<(), Error> {
+        self.manager.enable_unit_files(names, false, false).await?;
+        Ok(())
+    }
+
+    /// Removes every link to a unit, in /etc and in /run.
+    pub async fn disable(&self, names: &[&str]) -> Result<bool, Error> {
+        let persistent = self.manager.disable_unit_files(names, false).await?;
+        let runtime = self.manager.disable_unit_files(names, true).await?;
+        Ok(!(persistent.is_empty() && runtime.is_empty()))
+    }
+
+    /// Makes `target` want each of `names` at boot.
+    pub async fn add_wants(&self, names: &[&str], target: &str) -> Result<(), Error> {
+        self.manager.add_dependency_unit_files(names, target, "Wants", false, false).await?;
+        Ok(())
+    }
+
+    /// systemd's version, such as `257.7-1`.
+    pub async fn version(&self) -> Result<String, Error> {
+        Ok(self.manager.version().await?)
+    }
+}
+
+/// What is asked of a single unit when a list does not say enough.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The file it was read from; empty for units that systemd made itself.
+    pub fragment_path: String,
+    /// The unit's own name, when an alias was asked for.
+    pub id: String,
+    /// Why it could not be loaded; empty if it could.
+    pub load_error: String,
+    /// Identifies the run since the last start, 32 hexadecimal digits; empty if it never ran.
+    pub invocation_id: String,
+    /// Whether it left the inactive state since boot.
+    pub has_run: bool,
+    /// Whether its condition held at the last start attempt, if there was one.
+    pub condition_failed: bool,
+    /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
+    /// `ConsistsOf=`.
+    pub dependents: Vec<String>,
+}
+
+impl Details {
+    fn new(mut all: HashMap<String, OwnedVariant>) -> Self {
+        let mut text = |key: &str| all.remove(key).and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+        let fragment_path = text("FragmentPath");
+        let id = text("Id");
+        let invocation_id = match all.remove("InvocationID").and_then(|value| Vec::<u8>::try_from(value).ok()) {
+            Some(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            None => String::new(),
+        };
+        let load_error = all
+            .remove("LoadError")
+            .and_then(|value| <(String, String)>::try_from(value).ok())
+            .map(|(_, message)| message)
+            .unwrap_or_default();
+        let mut number = |key: &str| all.remove(key).and_then(|value| u64::try_from(value).ok()).unwrap_or_default();
+        let has_run = number("InactiveExitTimestampMonotonic") != 0 || number("ActiveEnterTimestampMonotonic") != 0;
+        let condition_tried = number("ConditionTimestampMonotonic") != 0;
+        let condition_result =
+            all.remove("ConditionResult").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
+        let mut dependents = Vec::new();
+        for key in ["RequiredBy", "BoundBy", "ConsistsOf"] {
+            let names = all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
+            dependents.extend(names);
+        }
+        dependents.sort();
+        dependents.dedup();
+        Self {
+            fragment_path,
+            id,
+            load_error,
+            invocation_id,
+            has_run,
+            condition_failed: condition_tried && !condition_result,
+            dependents,
+        }
+    }
+}
+
+fn unit_state(row: ListedUnit) -> UnitState {
+    let (id, description, load, active, sub, _, _, job, job_kind, _) = row;
+    UnitState {
+        id,
+        load: LoadState::parse(&load),
+        active: ActiveState::parse(&active),
+        sub,
+        description,
+        job: (job != 0).then(|| JobKind::parse(&job_kind)),
+    }
+}
+
+/// `/org/freedesktop/systemd1/job/724` → 724.
+fn job_id(path: OwnedObjectPath) -> Result<u32, Error> {
+    path.as_str()
+        .rsplit('/')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| Error::Unknown(format!("'{path}' is not a job")))
+}

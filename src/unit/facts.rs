@@ -1,0 +1,54 @@
+//! What planning compares of a unit, without its text.
+
+use super::digest::{self, Digest};
+use super::name::{UnitName, UnitType};
+use super::syntax::UnitFile;
+
+/// What planning compares of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Of what can matter to the running process.
+    pub run: Digest,
+    /// Of how it stops.
+    pub stop: Digest,
+    /// Of `[Install]`; `None` without one.
+    pub install: Option<Digest>,
+    /// The names that `[Install]` makes or enables beside the unit: `Alias=` and `Also=`.
+    pub install_names: Vec<String>,
+    /// For `.timer`, `.socket` and `.path`: the unit that it starts.
+    pub triggers: Option<String>,
+}
+
+impl Facts {
+    /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out.
+    pub fn of(name: &UnitName, files: &[&UnitFile]) -> Self {
+        let has_install = files.iter().any(|file| {
+            file.sections.iter().any(|section| section.name == "Install" && !section.entries.is_empty())
+        });
+        let install_names =
+            files.iter().flat_map(|file| ["Alias", "Also"].map(|key| file.words("Install", key))).flatten().collect();
+        Self {
+            run: digest::run_digest(files),
+            stop: digest::stop_digest(files),
+            install: has_install.then(|| digest::install_digest(files)),
+            install_names,
+            triggers: triggered_unit(name, files),
+        }
+    }
+}
+
+/// `Unit=` of a `.timer` or `.path` and `Service=` of a `.socket`, else the service of the same name
+/// (systemd.timer(5), systemd.path(5), systemd.socket(5)).
+fn triggered_unit(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
+    let (section, key) = match name.unit_type() {
+        UnitType::Timer => ("Timer", "Unit"),
+        UnitType::Path => ("Path", "Unit"),
+        UnitType::Socket => ("Socket", "Service"),
+        _ => return None,
+    };
+    let explicit = files.iter().rev().find_map(|file| file.last(section, key)).map(|entry| entry.value.clone());
+    Some(explicit.filter(|unit| !unit.is_empty()).unwrap_or_else(|| {
+        let stem = name.as_str().rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        format!("{stem}.service")
+    }))
+}

@@ -1,0 +1,114 @@
+//! A unit file and its drop-ins → a [`Unit`], with everything that selection, rendering and planning ask of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::diagnostics::{Diagnostic, Severity};
+use super::facts::Facts;
+use super::fleet::{self, Placement};
+use super::name::UnitName;
+use super::{check, syntax};
+
+/// The drop-in that sculler writes into each unit's `NAME.d`; users' drop-ins cannot have this name.
+pub const MARK_FILE_NAME: &str = "10-sculler.conf";
+
+/// A file with the bytes that it had when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: Arc<[u8]>,
+}
+
+impl TextFile {
+    /// The last part of the path; unit files and drop-ins have UTF-8 names.
+    pub fn file_name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+}
+
+/// A diagnostic with the file it is about: the unit file or one of its drop-ins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub path: PathBuf,
+    /// What and where in it.
+    pub diagnostic: Diagnostic,
+}
+
+impl Finding {
+    /// Whether the unit cannot run because of it.
+    pub fn is_error(&self) -> bool {
+        self.diagnostic.severity == Severity::Error
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.diagnostic.at(self.path.display()))
+    }
+}
+
+/// A unit file, read.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// Its name.
+    pub name: UnitName,
+    /// The file itself; its bytes reach systemd as they are.
+    pub file: Arc<TextFile>,
+    /// Its drop-ins, in the order in which systemd reads them.
+    pub drop_ins: Vec<Arc<TextFile>>,
+    /// `[X-Fleet]`.
+    pub placement: Placement,
+    /// What is wrong or odd in it, all files together.
+    pub findings: Vec<Finding>,
+    /// What planning compares.
+    pub facts: Facts,
+}
+
+impl Unit {
+    /// Reads a unit file with its drop-ins (in systemd's order: by file name).
+    pub fn read(name: UnitName, file: Arc<TextFile>, drop_ins: Vec<Arc<TextFile>>) -> Self {
+        let (main, diagnostics) = syntax::parse(&file.text);
+        let mut findings = at(&file, diagnostics);
+        let is_readable = !findings.iter().any(Finding::is_error);
+        let (placement, diagnostics) = fleet::placement(&main, &name);
+        findings.extend(at(&file, diagnostics));
+        if is_readable {
+            findings.extend(at(&file, check::check(&main, &name)));
+        }
+        let mut files = vec![main];
+        for drop_in in &drop_ins {
+            let (parsed, diagnostics) = syntax::parse(&drop_in.text);
+            findings.extend(at(drop_in, diagnostics));
+            if drop_in.file_name() == MARK_FILE_NAME {
+                let message = format!("'{MARK_FILE_NAME}' is the name of sculler's own drop-in; rename this one");
+                findings.extend(at(drop_in, vec![Diagnostic::error(0, 0, message)]));
+            }
+            files.push(parsed);
+        }
+        let facts = Facts::of(&name, &files.iter().collect::<Vec<_>>());
+        Self { name, file, drop_ins, placement, findings, facts }
+    }
+
+    /// An error about the file as a whole.
+    pub fn finding(&self, message: &str) -> Finding {
+        Finding { path: self.file.path.clone(), diagnostic: Diagnostic::error(0, 0, message) }
+    }
+
+    /// The errors: if there are any, the unit is invalid.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_error())
+    }
+
+    /// What is odd but does not keep it from running.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.is_error())
+    }
+}
+
+fn at(file: &Arc<TextFile>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
+    diagnostics.into_iter().map(|diagnostic| Finding { path: file.path.clone(), diagnostic }).collect()
+}
+
