@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# Variables of ../host and of the file that calls are used here.
+# shellcheck disable=SC2154,SC2034
 # `host boot`: makes a host's disk over a cached root, then starts it.
 
 host_boot() {

@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# Variables of ../host and of the file that calls are used here.
+# shellcheck disable=SC2154,SC2034
 # What is done to a host once it has a disk. A host is
 #   $cache/hosts/NAME/   options, upper/ and work/ of its overlay, docker/ (bound over /var/lib/docker: the engine's
 #                        overlays cannot lie on an overlay) or var/ (with --separate-var), root/ (mount point)
@@ -81,7 +83,7 @@ mount_disk='
 # shellcheck disable=SC2016
 cgroups='
     cgroups() {
-        local action=$1 name=$2 hierarchy path
+        local action=$1 name=$2 hierarchy path tries
         mkdir -p /run/systemd/nspawn
         # A tmpfs: killed hosts would leave propagation folders and locks on the outer machine
         mount -t tmpfs tmpfs /run/systemd/nspawn
@@ -90,7 +92,11 @@ cgroups='
             [[ $hierarchy == cgroup2* ]] || grep -q :name=systemd: /proc/self/cgroup || continue
             mount -t "${hierarchy% *}" -o "${hierarchy#* }" cgroup /run/systemd/nspawn/cgroup
             path=/run/systemd/nspawn/cgroup/$name
-            [[ ! -d $path ]] || find "$path" -depth -type d -exec rmdir {} +
+            # Just after a kill, the kernel still holds them for a moment
+            for ((tries = 0; tries < 100; tries++)); do
+                [[ -d $path ]] || break
+                find "$path" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.02
+            done
             if [[ $action == enter ]]; then
                 mkdir "$path"
                 echo $$ >"$path/cgroup.procs"
@@ -131,20 +137,25 @@ launch() {
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setsid unshare --mount --propagation slave \
         bash -ec "$cgroups cgroups enter '$(cgroup_of "$disk")'; $mount_disk" launch "$root" "$disk" "${arguments[@]}" \
         </dev/null >"$run/console" 2>&1 8>&- &
-    echo $! >"$run/pid"
+    runs $! || boot_failed "did not start"
+    echo "$! $started" >"$run/pid"
     disown
     exec 8>&-
 }
 
-# Sets `nspawn` if the process is there, unless it is a zombie that nobody has collected yet.
+# Sets `nspawn` if that process is there; its start time tells it from a later process with the same PID.
 find_nspawn() {
-    [[ -r $run/pid ]] && nspawn=$(<"$run/pid") && [[ -n $nspawn ]] && runs "$nspawn"
+    local since
+    { read -r nspawn since <"$run/pid"; } 2>/dev/null && runs "$nspawn" && [[ $started == "$since" ]]
 }
 
+# Sets `started`; a zombie that nobody has collected yet is not running.
 runs() {
     local status
-    { status=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    [[ ${status##*) } != Z* ]]
+    { read -r status <"/proc/$1/stat"; } 2>/dev/null || return 1
+    read -r -a status <<<"${status##*) }"
+    started=${status[19]}
+    [[ ${status[0]} != Z ]]
 }
 
 # Sets `init`, the host's PID 1 as seen outside. Asked anew each time: `systemctl reboot` in the host makes another one.
@@ -166,7 +177,7 @@ need_init() {
 }
 
 enter=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
-    TERM="${TERM:-dumb}" nsenter -m -u -i -n -p -C --wd=/ -t)
+    TERM="${TERM:-dumb}" nsenter -m -u -i -n -p -C --wd -t)
 
 host_run() {
     need_init

@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# Variables of ../host and of the file that calls are used here.
+# shellcheck disable=SC2154,SC2034
 # Installs what the harness needs and builds what all hosts share, once.
 
 # Where the root file system of a suite lies, for the recipe as it is now.
