@@ -1,7 +1,5 @@
 //! The harness itself: what the other tests take for granted of a host.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 use std::time::Duration;
 
 use crate::host::{Host, Suite};
@@ -104,21 +102,10 @@ fn a_separate_var_is_mounted_by_systemd() {
 fn inotify_in_the_host_sees_what_is_written_from_outside() {
     let host = Host::boot("inotify").up();
     host.make_dir("/etc/sculler/units");
-    let mut watcher = host
-        .command(&["busybox", "inotifyd", "-", "/etc/sculler/units:wyn"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("inotifyd starts");
-    let seen = BufReader::new(watcher.stdout.take().expect("stdout is piped"));
-    let mut seen = seen.lines();
-    host.wait_until("inotifyd watches", Duration::from_secs(5), || {
-        host.try_sh("grep -qs ^inotify /proc/$(pidof busybox)/fdinfo/*").ok()
-    });
+    // A path unit of systemd's own is an inotify watch
+    host.sh("systemd-run --unit=seen --path-property=PathChanged=/etc/sculler/units touch /run/seen");
     host.write("/etc/sculler/units/a.service", "x");
-    let event = seen.next().expect("an event").expect("inotifyd prints text");
-    assert_eq!(event, "y\t/etc/sculler/units\ta.service");
-    watcher.kill().expect("inotifyd ends");
-    watcher.wait().expect("inotifyd can be waited for");
+    host.wait_until("the path unit has seen the file", Duration::from_secs(5), || host.exists("/run/seen"));
 }
 
 /// The control experiment: the unit file of the first example, run by systemctl alone.

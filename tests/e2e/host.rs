@@ -96,7 +96,7 @@ impl Builder {
         setup(self.suite);
         let host = Host::named(unique_name(&self.label));
         let mut command = host.script("boot");
-        command.args(["--suite", self.suite.name(), "--owner", &std::process::id().to_string()]).args(&self.options);
+        command.args(["--suite", self.suite.name()]).args(owner()).args(&self.options);
         host.must(command);
         if !off {
             host.find_root();
@@ -105,8 +105,8 @@ impl Builder {
     }
 }
 
-/// A host of its own for one test. Dropping it destroys it, and so does the end of the test process, however it ends.
-/// With `KEEP=1` in the environment a dropped host stays until the process ends... and is then left to the user.
+/// A host of its own for one test. Dropping it destroys it, and so does the end of the test process, however it ends;
+/// with `KEEP=1` in the environment it stays.
 pub struct Host {
     name: String,
     root: Mutex<Option<PathBuf>>,
@@ -149,7 +149,7 @@ impl Host {
     pub fn clone_disk(&self, label: &str, machine_id: &str) -> Host {
         let copy = Host::named(unique_name(label));
         let mut command = self.script("clone");
-        command.args([&copy.name, "--machine-id", machine_id, "--owner", &std::process::id().to_string()]);
+        command.args([&copy.name, "--machine-id", machine_id]).args(owner());
         self.must(command);
         copy
     }
@@ -200,7 +200,8 @@ impl Host {
         root.join(path.trim_start_matches('/'))
     }
 
-    /// Writes a file the way tools do that never show half of it: a temporary file outside the folder, renamed into place.
+    /// Writes a file the way tools do that never show half of it: a temporary file outside its folder, renamed into place
+    /// (beside it, with a leading dot, where the folder is on a file system of its own).
     pub fn write(&self, path: &str, content: &str) {
         static WRITES: AtomicU32 = AtomicU32::new(0);
         // /etc, because units lie below it: a rename cannot leave its file system
@@ -399,6 +400,11 @@ fn assignment(variable: &str, value: &Path) -> std::ffi::OsString {
     let mut text = std::ffi::OsString::from(format!("{variable}="));
     text.push(OsStr::from_bytes(value.as_os_str().as_bytes()));
     text
+}
+
+/// Who takes the host with it when it ends.
+fn owner() -> Vec<String> {
+    if kept() { Vec::new() } else { vec!["--owner".into(), std::process::id().to_string()] }
 }
 
 fn kept() -> bool {

@@ -32,6 +32,7 @@ host_boot() {
     local root
     root=$(root_of "$suite")
     [[ -n $machine_id ]] || machine_id=$(derived_machine_id "$name")
+    check_machine_id "$machine_id"
     claim "$owner"
 
     make_disk
@@ -40,7 +41,11 @@ host_boot() {
     [[ -z $docker ]] || enable_docker
     [[ -z $separate_var ]] || separate_var
     save_options
-    [[ -n $off ]] || start_or_destroy
+    if [[ -z $off ]]; then
+        launch
+        wait_up
+    fi
+    trap - EXIT
 }
 
 make_disk() {
@@ -69,7 +74,7 @@ separate_var() {
     local entry
     cp -a "$root/var" "$disk/var"
     mkdir -p "$disk/upper/var" "$disk/upper/separate-var" "$disk/var/lib/docker"
-    for entry in "$root"/var/*; do
+    for entry in "$root"/var/{*,.[!.]*}; do
         mknod "$disk/upper/var/${entry##*/}" c 0 0
     done
     echo '/separate-var /var none bind' >"$disk/upper/etc/fstab"

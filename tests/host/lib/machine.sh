@@ -31,15 +31,17 @@ need_options() {
     source "$disk/options"
 }
 
-# Takes the name, before anything else of the host exists, and from then on the owner's end removes it.
+# Takes the name, before anything else of the host exists; from then on a failure here removes it (the caller lifts the
+# trap), and so does the owner's end.
 claim() {
     local owner=$1
     select_host "$name"
+    [[ -z $owner || -d /proc/$owner ]] || die "there is no process $owner to own host $name"
     mkdir -p "$cache/hosts" "$state"
     mkdir "$disk" 2>/dev/null || die "there is a host $name already"
+    trap '[[ -n ${KEEP:-} ]] || host_destroy' EXIT
     mkdir -p "$run"
     [[ -n $owner ]] || return 0
-    [[ -d /proc/$owner ]] || die "there is no process $owner to own host $name"
     # shellcheck disable=SC2016
     setsid bash -c 'tail --pid="$1" -s 0.5 -f /dev/null; exec "$2" destroy "$3"' watchdog "$owner" "$here/host" "$name" \
         </dev/null >/dev/null 2>&1 &
@@ -47,9 +49,12 @@ claim() {
     disown
 }
 
+check_machine_id() {
+    [[ $1 =~ ^[0-9a-f]{32}$ ]] || die "'$1' is no machine ID: 32 hexadecimal digits"
+}
+
 write_identity() {
     local machine_id=$1 hostname=$2
-    [[ $machine_id =~ ^[0-9a-f]{32}$ ]] || die "'$machine_id' is no machine ID: 32 hexadecimal digits"
     echo "$machine_id" >"$disk/upper/etc/machine-id"
     echo "$hostname" >"$disk/upper/etc/hostname"
     printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\n' "$hostname" >"$disk/upper/etc/hosts"
@@ -207,13 +212,6 @@ host_start() {
     wait_up
 }
 
-start_or_destroy() {
-    launch
-    (wait_up) && return
-    [[ -n ${KEEP:-} ]] || host_destroy
-    exit 1
-}
-
 wait_up() {
     local verdict='' until=$((SECONDS + boot_deadline))
     until [[ $verdict == running || $verdict == degraded ]]; do
@@ -340,7 +338,7 @@ host_clone() {
         esac
         shift 2
     done
-    [[ -n $new_id ]] || die "clone: --machine-id is missing"
+    check_machine_id "$new_id"
     need_options
     ! find_nspawn || die "host $name is running: power it off first"
     local from=$disk part
@@ -353,6 +351,7 @@ host_clone() {
     machine_id=$new_id hostname=$new_hostname
     write_identity "$machine_id" "$hostname"
     save_options
+    trap - EXIT
 }
 
 save_options() {
