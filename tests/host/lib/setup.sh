@@ -25,14 +25,17 @@ setup() {
     done
 }
 
-build_suite() (
+build_suite() {
     local suite=$1 root=$2 build
     [[ $EUID == 0 ]] || die "setup needs root"
     mkdir -p "$cache"
     exec 9>"$cache/lock"
     flock 9
     # Another run may have built it while this one waited
-    [[ ! -d $root ]] || exit 0
+    if [[ -d $root ]]; then
+        exec 9>&-
+        return
+    fi
     install_packages
     # shellcheck source=tests/host/lib/recipe.sh
     source "$here/lib/recipe.sh"
@@ -42,7 +45,8 @@ build_suite() (
     build=$(mktemp -d "$cache/.build-XXXXXX")
     # Process groups of their own, so that an interrupted setup leaves no builder behind
     set -m
-    trap 'kill_jobs; rm -rf --one-file-system "$build"' EXIT
+    # shellcheck disable=SC2064
+    trap "kill_jobs; rm -rf --one-file-system '$build'" EXIT
 
     local images=$cache/images-${root##*-} images_job='' root_job
     (build_root "$suite" "$build/root") >"$build/root.log" 2>&1 </dev/null 9>&- &
@@ -63,7 +67,12 @@ build_suite() (
     chroot "$build/root" chown -R docker-registry: /var/lib/docker-registry
     mv "$build/root" "$root"
     remove_old_roots
-)
+
+    rm -rf --one-file-system "$build"
+    trap - EXIT
+    set +m
+    exec 9>&-
+}
 
 kill_jobs() {
     local job
