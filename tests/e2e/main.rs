@@ -1,0 +1,7 @@
+//! End-to-end tests on booted hosts (`make test`); they need root.
+
+// Each file of tests uses its part of it
+#[allow(dead_code)]
+mod host;
+
+mod harness;
