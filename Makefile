@@ -1,0 +1,68 @@
+# make demo      three hosts, one directory of unit files: see it work
+# make test      every test, end-to-end ones on booted hosts included
+# make install   binary, units and configuration below DESTDIR, with PREFIX (/usr)
+# make lint      formatting and warnings
+# make bench     the measured figures, beside their peers
+#
+# demo, test and bench need root on a Debian machine with Rust; they install what else is missing.
+
+PREFIX = /usr
+DESTDIR =
+SYSCONFDIR = /etc
+UNITDIR = $(PREFIX)/lib/systemd/system
+
+TARGET := $(shell uname -m)-unknown-linux-musl
+BINARY = target/$(TARGET)/release/sculler
+HOST = tests/host/host
+
+.DEFAULT_GOAL := build
+.PHONY: build target setup demo test unit-test e2e-test lint bench install clean
+
+build: target
+	cargo build --release --locked --target $(TARGET)
+
+# One static binary runs on every host; rustup brings the target if the toolchain lacks it.
+target:
+	@rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+
+setup:
+	@$(HOST) setup all
+
+demo: build
+	@$(HOST) setup trixie
+	@BINARY=$(BINARY) tests/demo/demo
+
+test: unit-test e2e-test
+
+unit-test:
+	cargo test --locked --lib --bins --test cases --test pure --test layers
+
+e2e-test: build setup
+	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)
+
+# Hosts mostly wait: more of them than cores keep the cores busy.
+TEST_THREADS ?= 4
+
+lint: target
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: build
+	@$(HOST) setup trixie
+	@SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --bench $(or $(BENCH),main_job)
+
+install:
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/sculler|$(PREFIX)/bin/sculler|' systemd/sculler.service > $(DESTDIR)$(UNITDIR)/sculler.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/sculler.service
+	install -D -m 644 systemd/sculler.target $(DESTDIR)$(UNITDIR)/sculler.target
+	install -D -m 644 systemd/sculler.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sculler.conf
+	install -D -m 644 systemd/sculler.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/80-sculler.preset
+	install -D -m 644 docs/sculler.8 $(DESTDIR)$(PREFIX)/share/man/man8/sculler.8
+	install -d $(DESTDIR)$(SYSCONFDIR)/sculler/units
+	test -e $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml || \
+		install -D -m 644 systemd/sculler.toml $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml
+
+clean:
+	cargo clean
