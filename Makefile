@@ -28,8 +28,9 @@ target:
 setup:
 	@$(HOST) setup all
 
-demo: build
-	@$(HOST) setup trixie
+# Building and unpacking a root file system keep different parts of a machine busy.
+demo:
+	@$(HOST) setup trixie & setup=$$!; $(MAKE) build && wait $$setup
 	@BINARY=$(BINARY) tests/demo/demo
 
 test: unit-test e2e-test
