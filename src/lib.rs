@@ -1,1 +1,3 @@
 pub mod host;
+pub mod select;
+pub mod unit;

@@ -1,0 +1,24 @@
+//! Text → unit: the unit-file language, without any I/O. Bytes and a file name come in, typed values and
+//! diagnostics with line and column go out. Nothing here looks at a host; that is `select`'s part.
+
+pub mod check;
+mod check_kinds;
+mod check_rules;
+pub mod diagnostics;
+pub mod file_kind;
+pub mod fleet;
+mod fleet_rules;
+mod lines;
+pub mod name;
+mod nearest;
+pub mod specifier;
+pub mod syntax;
+pub mod systemd_keys;
+pub mod values;
+pub mod words;
+
+pub use diagnostics::{Diagnostic, Severity};
+pub use file_kind::{FileKind, file_kind};
+pub use fleet::{Placement, placement};
+pub use name::{NameError, UnitName, UnitType};
+pub use syntax::{Entry, Section, UnitFile, parse};

@@ -1,0 +1,203 @@
+//! The syntax of unit files, as systemd itself reads it (systemd.syntax(7); systemd: src/shared/conf-parser.c).
+//! Bytes come in, sections and assignments with their places go out; the bytes are never rewritten.
+//!
+//! Where systemd logs a line and goes on without it (an assignment outside a section, a missing `=`), this is an
+//! error: the line would silently not be in force.
+
+use super::diagnostics::Diagnostic;
+use super::lines::{BLANKS, Line, logical_lines};
+use super::values::parse_boolean;
+use super::words::split_words;
+
+/// How many diagnostics of one file are worth keeping; a file of another kind would bring one per line.
+const DIAGNOSTICS_MAX: usize = 1000;
+
+/// A unit file: its sections in their order, a repeated section once per header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitFile {
+    pub sections: Vec<Section>,
+}
+
+/// One `[Name]` and what stands below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    pub name: String,
+    /// The header's line.
+    pub line: usize,
+    pub entries: Vec<Entry>,
+}
+
+/// One `key=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    /// Without the blanks around it; a continuation's line break is a space.
+    pub value: String,
+    pub line: usize,
+    /// Where the key begins.
+    pub column: usize,
+    /// Where the value begins on `line`; behind the line's text if it begins on a later one.
+    pub value_column: usize,
+    /// Whether continuations were joined, so that columns within the value cannot be counted.
+    pub continued: bool,
+}
+
+impl Entry {
+    /// The column of a byte of the value; the value's own column if it stretches over several lines.
+    pub fn column_at(&self, offset: usize) -> usize {
+        let before = self.value.get(..offset).filter(|_| !self.continued);
+        self.value_column + before.map_or(0, |text| text.chars().count())
+    }
+}
+
+/// Reads a unit file. All errors of a file are reported; what can be read is in the result even then.
+pub fn parse(bytes: &[u8]) -> (UnitFile, Vec<Diagnostic>) {
+    let mut file = UnitFile::default();
+    let mut diagnostics = Vec::new();
+    logical_lines(bytes, &mut diagnostics, |line, diagnostics| parse_line(line, &mut file, diagnostics));
+    if diagnostics.len() > DIAGNOSTICS_MAX {
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        diagnostics.push(Diagnostic::error(0, 0, "too many errors; the rest is not shown"));
+    }
+    (file, diagnostics)
+}
+
+fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagnostic>) {
+    let text = line.text.trim_end_matches(BLANKS);
+    let trimmed = text.trim_start_matches(BLANKS);
+    if trimmed.is_empty() {
+        return;
+    }
+    let start = text.len() - trimmed.len();
+    if let Some(header) = trimmed.strip_prefix('[') {
+        let name = parse_header(header, line, start, diagnostics);
+        file.sections.push(Section { name: name.to_owned(), line: line.place(start).0, entries: Vec::new() });
+        return;
+    }
+    let (number, column) = line.place(start);
+    let Some(section) = file.sections.last_mut() else {
+        let message = "this line is outside of any section, where systemd ignores it; \
+                       move it below a section header such as [Unit]";
+        diagnostics.push(Diagnostic::error(number, column, message));
+        return;
+    };
+    let Some((key, value)) = trimmed.split_once('=') else {
+        if !is_foreign(&section.name) {
+            let message = "the line has no '=', so systemd ignores it; write 'Key=value', or put '#' before a comment";
+            diagnostics.push(Diagnostic::error(number, column, message));
+        }
+        return;
+    };
+    if key.is_empty() {
+        if !is_foreign(&section.name) {
+            let message = "there is no key before '=', so systemd ignores the line; write 'Key=value'";
+            diagnostics.push(Diagnostic::error(number, column, message));
+        }
+        return;
+    }
+    let after_sign = start + key.len() + 1;
+    let value_start = after_sign + (value.len() - value.trim_start_matches(BLANKS).len());
+    section.entries.push(Entry {
+        key: key.trim_end_matches(BLANKS).to_owned(),
+        value: value.trim_start_matches(BLANKS).to_owned(),
+        line: number,
+        column,
+        value_column: value_column(line, number, start, after_sign, value_start),
+        continued: line.is_continued(),
+    });
+}
+
+/// The value's column, held to the key's line.
+fn value_column(line: &Line<'_>, number: usize, start: usize, after_sign: usize, value_start: usize) -> usize {
+    [value_start, after_sign, start]
+        .into_iter()
+        .map(|offset| line.place(offset))
+        .find(|(at, _)| *at == number)
+        .map_or(1, |(_, column)| column)
+}
+
+/// The section's name, or the best guess at it, so that what stands below an ill-formed header is checked too.
+fn parse_header<'a>(header: &'a str, line: &Line<'_>, start: usize, diagnostics: &mut Vec<Diagnostic>) -> &'a str {
+    let mut error = |offset: usize, message: String| {
+        let (number, column) = line.place(start + 1 + offset);
+        diagnostics.push(Diagnostic::error(number, column, message));
+    };
+    let Some(name) = header.strip_suffix(']') else {
+        return match header.split_once(']') {
+            Some((name, rest)) => {
+                let blanks = rest.len() - rest.trim_start_matches(BLANKS).len();
+                let message = format!("text after the section header '[{name}]'; move it to a line of its own");
+                error(name.len() + 1 + blanks, message);
+                name
+            }
+            None => {
+                error(header.len(), format!("the section header '[{header}' lacks its ']'"));
+                header
+            }
+        };
+    };
+    // systemd: string_is_safe() in src/basic/string-util.c
+    let is_unsafe = |c: char| c.is_ascii_control() || matches!(c, '"' | '\'' | '\\');
+    if name.is_empty() {
+        error(0, "the section has no name; write one such as [Service]".into());
+    } else if let Some((offset, c)) = name.char_indices().find(|(_, c)| is_unsafe(*c)) {
+        error(offset, format!("{c:?} is not allowed in the name of a section"));
+    }
+    name
+}
+
+/// Sections that belong to others; their lines may have any form.
+fn is_foreign(section: &str) -> bool {
+    section.starts_with("X-") && !matches!(section, "X-Fleet" | "X-Sculler")
+}
+
+impl UnitFile {
+    pub fn has_section(&self, section: &str) -> bool {
+        self.sections.iter().any(|s| s.name == section)
+    }
+
+    /// All assignments of a section, in file order, over all its headers.
+    pub fn section_entries(&self, section: &str) -> impl Iterator<Item = &Entry> {
+        self.sections.iter().filter(move |s| s.name == section).flat_map(|s| &s.entries)
+    }
+
+    /// All assignments to a key, in file order.
+    pub fn entries(&self, section: &str, key: &str) -> impl Iterator<Item = &Entry> {
+        self.section_entries(section).filter(move |entry| entry.key == key)
+    }
+
+    /// The assignment that counts for a key that holds one value.
+    pub fn last(&self, section: &str, key: &str) -> Option<&Entry> {
+        self.entries(section, key).last()
+    }
+
+    /// The assignments that count for a key that holds a list: an empty one forgets those before it.
+    pub fn list(&self, section: &str, key: &str) -> Vec<&Entry> {
+        let mut list = Vec::new();
+        for entry in self.entries(section, key) {
+            if entry.value.is_empty() {
+                list.clear();
+            } else {
+                list.push(entry);
+            }
+        }
+        list
+    }
+
+    /// The words of a list such as `WantedBy=`, quotes removed and escapes kept. Words behind an unbalanced quote
+    /// are left out, as systemd does; `check` reports them.
+    pub fn words(&self, section: &str, key: &str) -> Vec<String> {
+        self.list(section, key)
+            .into_iter()
+            .flat_map(|entry| split_words(&entry.value))
+            .map_while(Result::ok)
+            .map(|word| word.text.into_owned())
+            .collect()
+    }
+
+    /// A boolean; `None` if it is not set. A value that is no boolean leaves the one before it in force, as systemd
+    /// does; `check` reports it.
+    pub fn boolean(&self, section: &str, key: &str) -> Option<bool> {
+        self.entries(section, key).filter_map(|entry| parse_boolean(&entry.value)).last()
+    }
+}
