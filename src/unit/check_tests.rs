@@ -29,6 +29,7 @@ fn what_is_right() {
         ("a.service", "[Service]\nExecStart=/a\nExecStart=\nExecStart=/b\n"),
         ("a.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStop=/a\n"),
         ("a.service", "[Unit]\nSuccessAction=exit\n[Service]\n"),
+        ("a.service", "[Unit]\nSuccessAction=exit\n"),
         ("a.service", "[Service]\nBusName=org.x\nExecStart=%h/bin/x\nTimeoutStopSec=infinity\n"),
         ("a@.service", "[Unit]\nAfter=%i.service dev-sda.device\n[Service]\nExecStart=/bin/x %i\nUMask=0077\n"),
         ("a.socket", "[Socket]\nListenStream=80\n"),

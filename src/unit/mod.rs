@@ -8,6 +8,7 @@ pub mod diagnostics;
 pub mod file_kind;
 pub mod fleet;
 mod fleet_rules;
+pub mod glob;
 mod lines;
 pub mod name;
 mod nearest;
