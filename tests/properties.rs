@@ -54,7 +54,14 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
+fn config() -> ProptestConfig {
+    let beside = proptest::test_runner::FileFailurePersistence::WithSource("regressions");
+    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn reading_never_panics_and_places_lie_within_the_file(bytes in text(), suffix in "(@|@[a-z-]{1,3})?") {
         let lines = lines(&bytes);
@@ -114,6 +121,9 @@ proptest! {
                 };
                 let (other_name, _) = &units[other];
                 prop_assert!(!names(&placement.conflicts, other_name), "{name} and {other_name}: {verdicts:?}");
+                let mutual = names(&units[other].1.replaces, name);
+                let circles = units.iter().filter(|(_, p)| !p.replaces.is_empty()).count() > 1;
+                prop_assert!(!names(&placement.replaces, other_name) || mutual || circles, "{name} replaces {other_name}");
             }
         }
     }

@@ -21,6 +21,7 @@ use crate::unit::diagnostics::Diagnostic;
 use crate::unit::fleet::Value;
 use crate::unit::specifier::expand_host;
 
+/// `candidates` are sorted by name, and a unit's number below is its place among them.
 pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -> Vec<Verdict> {
     let units = Units::new(candidates, &own, host);
     let mut settled: Vec<Option<Verdict>> = vec![None; candidates.len()];
@@ -51,7 +52,7 @@ pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -
         .collect()
 }
 
-/// What does not change from round to round. Units are numbered as the candidates are.
+/// What does not change from round to round.
 struct Units<'a> {
     candidates: &'a [Candidate<'a>],
     /// By `MachineOf=`: each name with its unit, if there is one.
@@ -92,8 +93,7 @@ impl<'a> Units<'a> {
                 }
             }
         }
-        let mut order: Vec<usize> = (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
-        order.sort_unstable_by_key(|unit| candidates[*unit].name);
+        let order: Vec<usize> = (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
         let mut globs = Globs::default();
         let mut conflicts = vec![Vec::new(); count];
         let mut replaces = vec![Vec::new(); count];
@@ -138,7 +138,7 @@ impl<'a> Units<'a> {
     fn settle_circles(&self, settled: &mut [Option<Verdict>]) {
         const SHOWN: usize = 8;
         for part in &self.parts {
-            let Some(&first) = part.iter().min_by_key(|unit| self.candidates[**unit].name) else { continue };
+            let Some(&first) = part.iter().min() else { continue };
             let circle = if part.len() > 1 || self.leads_to[first].contains(&first) {
                 graph::circle(&self.leads_to, first)
             } else {
@@ -245,10 +245,7 @@ impl<'a> Round<'a> {
                 continue;
             }
             for &other in edges[unit].iter().filter(|other| part_of[**other] != part_of[unit]) {
-                let earlier = gives_way_to[other].is_some_and(|rival| units.name(rival) <= units.name(unit));
-                if !earlier {
-                    gives_way_to[other] = Some(unit);
-                }
+                gives_way_to[other] = Some(gives_way_to[other].map_or(unit, |rival| rival.min(unit)));
                 self.displaced_others[unit] = true;
             }
         }
@@ -289,7 +286,7 @@ impl<'a> Round<'a> {
             }
             let rivals = units.matched_by[unit].iter().filter_map(|glob| first_owner[*glob]);
             let rivals = rivals.chain(units.conflicts[unit].iter().filter_map(|glob| first_match[*glob]));
-            if let Some(winner) = rivals.min_by_key(|rival| units.candidates[*rival].name) {
+            if let Some(winner) = rivals.min() {
                 let reason = self.conflict(unit, winner);
                 self.refuse(unit, reason);
                 continue;
@@ -306,16 +303,15 @@ impl<'a> Round<'a> {
     }
 
     fn conflict(&self, unit: usize, winner: usize) -> Reason {
-        let name = self.units.name(winner);
+        let (name, winner_name) = (self.units.name(unit), self.units.name(winner));
+        let start = format!("conflicts with {winner_name}, which is taken here and comes first by name");
         let own_globs = &self.units.conflicts[unit];
-        if let Some(index) = own_globs.iter().position(|glob| self.units.matched_by[winner].contains(glob)) {
-            let line = self.units.candidates[unit].placement.conflicts.get(index).map_or(0, |value| value.line);
-            let glob = self.units.globs.text(own_globs[index]);
-            return Reason::new(line, format!("Conflicts={glob} names {name}, which is taken here and first by name"));
+        if own_globs.iter().any(|glob| self.units.matched_by[winner].contains(glob)) {
+            let (glob, line) = self.naming(own_globs, |p| &p.conflicts, unit, winner);
+            return Reason::new(line, format!("{start}: Conflicts={glob} names it"));
         }
         let (glob, line) = self.naming(&self.units.conflicts[winner], |p| &p.conflicts, winner, unit);
-        let text = format!("{name}, which is taken here and first by name, names it by Conflicts={glob} (line {line})");
-        Reason::new(0, text)
+        Reason::new(0, format!("{start}: its Conflicts={glob} (line {line}) names {name}"))
     }
 
     /// The glob of `owner` that matches `unit`, and its line.
@@ -350,8 +346,7 @@ impl<'a> Round<'a> {
                 queue.push(follower);
                 if self.accepted[follower] {
                     let message = format!(
-                        "MachineOf={} cannot hold here: {} is not taken, {}; this unit was accepted before \
-                         that was known, as it comes first by name",
+                        "MachineOf={} cannot hold here, for {} {}; follow another unit, or end that conflict",
                         units.name(lost),
                         units.name(unit),
                         reason.text

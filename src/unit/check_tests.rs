@@ -63,7 +63,7 @@ fn what_systemd_refuses_or_ignores_in_a_service() {
         ("ExecStart=/a \"b c", 2, 14, "not closed"),
         ("ExecStart=/a ; ./b\nType=oneshot", 2, 16, "neither an absolute path"),
         ("ExecStart=-", 2, 11, "no program"),
-        ("Environment=\"A=b\nExecStart=/a", 2, 13, "a quote is not closed"),
+        ("Environment=\"A=b\nExecStart=/a", 2, 13, "a quote in it is not closed"),
         ("ExecStart=/a\nExecStart=/b", 3, 1, "more than one ExecStart="),
         ("Restart=no", 1, 1, "no ExecStart="),
         ("ExecStop=/a\nType=simple", 1, 1, "Type=oneshot only"),

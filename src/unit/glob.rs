@@ -100,15 +100,11 @@ impl Glob {
     pub fn literals(&self) -> impl Iterator<Item = Literal> {
         let mut position = 0;
         std::iter::from_fn(move || {
-            loop {
-                let begin = position + self.tokens[position..].iter().position(|t| matches!(t, Token::Byte(_)))?;
-                let bytes: Vec<u8> = self.tokens[begin..]
-                    .iter()
-                    .map_while(|t| if let Token::Byte(b) = t { Some(*b) } else { None })
-                    .collect();
-                position = begin + bytes.len();
-                return Some(Literal { starts: begin == 0, ends: position == self.tokens.len(), bytes });
-            }
+            let begin = position + self.tokens[position..].iter().position(|t| matches!(t, Token::Byte(_)))?;
+            let byte = |token: &Token| if let Token::Byte(byte) = token { Some(*byte) } else { None };
+            let bytes: Vec<u8> = self.tokens[begin..].iter().map_while(byte).collect();
+            position = begin + bytes.len();
+            Some(Literal { starts: begin == 0, ends: position == self.tokens.len(), bytes })
         })
     }
 }
