@@ -85,7 +85,6 @@ fn what_other_types_need() {
         ("a.timer", "[Timer]\nPersistent=yes\n", 1, "OnCalendar="),
         ("a.path", "[Path]\nUnit=b.service\n", 1, "PathExists="),
         ("a.mount", "[Mount]\nWhere=/a\n", 1, "no What="),
-        ("a.mount", "[Mount]\nWhat=/dev/sda\n", 1, "no Where="),
         ("a.mount", "[Mount]\nWhat=/dev/sda\nWhere=/b\n", 3, "'b.mount'"),
         ("a.automount", "[Automount]\nWhere=b\n", 2, "no absolute path"),
         ("a--b.slice", "[Slice]\n", 0, "a slice's name"),
@@ -98,6 +97,11 @@ fn what_other_types_need() {
         };
         assert_one(name, text, Severity::Error, line, column, words);
     }
+}
+
+#[test]
+fn a_mount_point_may_be_left_to_the_name() {
+    assert_one("a.mount", "[Mount]\nWhat=/dev/sda\n", Severity::Warning, 1, 1, "no Where=");
 }
 
 #[test]
