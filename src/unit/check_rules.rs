@@ -143,7 +143,7 @@ fn mount_point(file: &UnitFile, section: &str, name: &UnitName, diagnostics: &mu
         return;
     }
     let Some(entry) = file.last(section, "Where").filter(|entry| !entry.value.is_empty()) else {
-        // systemd.mount(5) calls it mandatory, yet systemd 252 and 257 load such a unit without a word.
+        // systemd.mount(5) calls it mandatory, yet systemd (252: systemd-analyze verify) loads such a unit without a word.
         let message = format!(
             "[{section}] has no Where=, so the mount point is what the name says; add it, as systemd.{suffix}(5) asks"
         );
