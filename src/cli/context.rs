@@ -41,8 +41,8 @@ impl Context {
         let host = Host::read(settings.metadata.clone())?;
         let mut memory = Memory::default();
         RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY)).load(&mut memory);
-        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from))
-            .context("the installed units cannot be read")?;
+        memory.installed =
+            status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
         let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok().filter(|agent| is_running(agent.pid));
         Ok(Self { settings, host, memory, agent })
     }
@@ -63,7 +63,8 @@ impl Context {
 
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.
     pub fn machine(&self, is_full: bool) -> String {
-        let id = if is_full { self.host.machine_id.to_string() } else { format!("{}...", self.host.machine_id.short()) };
+        let id =
+            if is_full { self.host.machine_id.to_string() } else { format!("{}...", self.host.machine_id.short()) };
         format!("{id}/{}", super::address::primary().unwrap_or_else(|| self.host.hostname.clone()))
     }
 }
@@ -100,7 +101,8 @@ pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Resul
 
 /// Reads a unit name as people type it: `nginx` is `nginx.service`.
 pub fn unit_name(text: &str) -> anyhow::Result<UnitName> {
-    let has_type = text.rsplit_once('.').is_some_and(|(_, suffix)| crate::unit::UnitType::from_suffix(suffix).is_some());
+    let has_type =
+        text.rsplit_once('.').is_some_and(|(_, suffix)| crate::unit::UnitType::from_suffix(suffix).is_some());
     let full = if has_type { text.to_owned() } else { format!("{text}.service") };
     UnitName::parse(&full).with_context(|| format!("'{text}' is no unit name"))
 }

@@ -62,7 +62,8 @@ pub fn explain(
     }
     if let Some(installed) = context.memory.installed.get(name) {
         is_known = true;
-        let target = context.memory.units.get(name).and_then(|record| record.linked).map_or("", |_| ", started at boot");
+        let target =
+            context.memory.units.get(name).and_then(|record| record.linked).map_or("", |_| ", started at boot");
         println!("  installed as {}/{name}{target}", installed.folder.display());
         print_difference(directory, name, installed.digest);
     }

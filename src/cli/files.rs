@@ -1,6 +1,5 @@
 //! Unit files named on the command line, for the commands that need no host.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +10,9 @@ use crate::source::{Look, Problem};
 use crate::unit::file_kind::{FileKind, file_kind};
 use crate::unit::{TextFile, Unit};
 
-/// The units in `paths`, with the drop-ins that lie beside them. A folder stands for everything in it.
-pub fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Arc<Unit>>, BTreeMap<PathBuf, Problem>)> {
+/// The units in `paths`, with the drop-ins that lie beside them. A folder stands for everything in it; what is no unit
+/// there is told of on standard error.
+pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
     let mut look = Look::default();
     for path in paths {
         if path.is_dir() {
@@ -23,7 +23,9 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Arc<Unit>>, BTreeMap<PathB
         match file_kind(name) {
             FileKind::Unit(_) => {}
             FileKind::Invalid(error) => bail!("{}: {error}", path.display()),
-            FileKind::Litter => bail!("{}: editors and tools leave such names behind; it is never read", path.display()),
+            FileKind::Litter => {
+                bail!("{}: editors and tools leave such names behind; it is never read", path.display())
+            }
             FileKind::Other(reason) => bail!("{}: {reason}", path.display()),
         }
         file(path, &mut look)?;
@@ -33,7 +35,11 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<(Vec<Arc<Unit>>, BTreeMap<PathB
         }
     }
     let units = Library::default().read(&mut look);
-    Ok((units, look.problems))
+    for (path, problem) in &look.problems {
+        let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+        eprintln!("{}: {reason}", path.display());
+    }
+    Ok(units)
 }
 
 fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {

@@ -56,8 +56,7 @@ impl Plan {
 async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::Plan> {
     let jobs = BTreeMap::new();
     let holds = |path: &Path| directory.look.holds(path);
-    let inputs =
-        Inputs { resolution: &directory.resolution, memory: &context.memory, jobs: &jobs, holds: &holds };
+    let inputs = Inputs { resolution: &directory.resolution, memory: &context.memory, jobs: &jobs, holds: &holds };
     let query = plan::in_question(&inputs);
     let systemd = Systemd::connect().await?;
     let trials = Path::new("/run/systemd/system.attached");

@@ -70,13 +70,14 @@ impl Render {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let (units, _) = files::read(&self.files)?;
+        let units = files::read(&self.files)?;
         let resolution = render::resolve(&units, &host, unplaced, &BTreeMap::new(), &BTreeMap::new());
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;
         for verdict in &resolution.verdicts {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let findings = units.iter().find(|unit| unit.file.path == verdict.path).map(|unit| unit.findings.as_slice());
+            let findings =
+                units.iter().find(|unit| unit.file.path == verdict.path).map(|unit| unit.findings.as_slice());
             let rendered = rendered(verdict, findings.unwrap_or_default(), &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
@@ -99,16 +100,16 @@ impl Render {
             Some(id) => MachineId::parse(id)?,
             None => MachineId::read(Path::new(MACHINE_ID_FILE))?,
         };
-        let hostname = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+        // Only this host's name is known; another's stands for itself in what is printed.
+        let hostname = match self.machine_id {
+            Some(_) => machine_id.short().to_owned(),
+            None => nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
+        };
         Ok(Host { machine_id, hostname, metadata: if is_other { given } else { own } })
     }
 }
 
-fn rendered<'a>(
-    verdict: &'a FileVerdict,
-    findings: &'a [Finding],
-    resolution: &'a render::Resolution,
-) -> Rendered<'a> {
+fn rendered<'a>(verdict: &'a FileVerdict, findings: &'a [Finding], resolution: &'a render::Resolution) -> Rendered<'a> {
     let errors = match &verdict.ruling {
         Ruling::Invalid { errors } => errors.iter().map(place).collect(),
         _ => Vec::new(),
@@ -152,7 +153,9 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
         }
     }
     let Some(unit) = &rendered.unit else { return Ok(()) };
-    for (path, text) in std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text))) {
+    for (path, text) in
+        std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text)))
+    {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
     }
     writeln!(out)

@@ -40,7 +40,12 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
         is_well = false;
         println!("  {line}");
     };
-    println!("{} ({}), unit directory {}", context.host.hostname, context.host.machine_id, context.settings.unit_dir.display());
+    println!(
+        "{} ({}), unit directory {}",
+        context.host.hostname,
+        context.host.machine_id,
+        context.settings.unit_dir.display()
+    );
     match &context.agent {
         None => wrong("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
         Some(agent) => {

@@ -101,7 +101,9 @@ pub fn print(known: &[&str], default: usize, rows: &[Vec<Cell>], options: &ListO
     if options.output == Format::Json {
         let objects: Vec<serde_json::Map<String, serde_json::Value>> = rows
             .iter()
-            .map(|row| columns.iter().map(|&column| (known[column].to_owned(), row[column].text.clone().into())).collect())
+            .map(|row| {
+                columns.iter().map(|&column| (known[column].to_owned(), row[column].text.clone().into())).collect()
+            })
             .collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&objects)?)?;
         return Ok(());

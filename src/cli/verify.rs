@@ -15,7 +15,7 @@ pub struct Verify {
 
 impl Verify {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let (units, _) = files::read(&self.files)?;
+        let units = files::read(&self.files)?;
         let mut is_valid = true;
         for unit in &units {
             for finding in &unit.findings {
