@@ -7,6 +7,8 @@ mod removal;
 mod report;
 mod request;
 mod run;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod world;
 

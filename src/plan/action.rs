@@ -22,6 +22,8 @@ pub enum Cause {
     Gone,
     /// It is wanted and has not run since boot.
     NotStarted,
+    /// sculler stopped it for a change that was taken back meanwhile.
+    Back,
     /// An earlier pass wrote the file and was cut off before the start.
     Unfinished,
 }
@@ -36,6 +38,7 @@ impl Cause {
             Self::StopsDifferently => "its file changed, and how it stops with it",
             Self::Gone => "no file asks for it on this host any more",
             Self::NotStarted => "it is wanted and has not run since boot",
+            Self::Back => "its file is back as it was",
             Self::Unfinished => "an earlier pass was cut off before the start",
         }
     }
