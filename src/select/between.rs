@@ -34,10 +34,12 @@ pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -
             settled[unit] = Some(verdict);
         }
     };
-    let follows = |unit: usize| Reason::new(
-        candidates[unit].placement.machine_of.first().map_or(0, |value| value.line),
-        format!("MachineOf={} is taken here", units.named_list(unit)),
-    );
+    let follows = |unit: usize| {
+        Reason::new(
+            candidates[unit].placement.machine_of.first().map_or(0, |value| value.line),
+            format!("MachineOf={} is taken here", units.named_list(unit)),
+        )
+    };
     let decided = settled.into_iter().zip(refusals).zip(own).enumerate();
     decided
         .map(|(unit, ((settled, refused), own))| match (settled, refused, own) {
@@ -90,8 +92,7 @@ impl<'a> Units<'a> {
                 }
             }
         }
-        let mut order: Vec<usize> =
-            (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
+        let mut order: Vec<usize> = (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
         order.sort_unstable_by_key(|unit| candidates[*unit].name);
         let mut globs = Globs::default();
         let mut conflicts = vec![Vec::new(); count];
@@ -197,7 +198,8 @@ impl<'a> Round<'a> {
             if settled[unit].is_some() || !by_itself {
                 continue;
             }
-            let lacking = self.units.named[unit].iter().position(|(_, other)| other.is_none_or(|o| !self.may_be_here[o]));
+            let lacking =
+                self.units.named[unit].iter().position(|(_, other)| other.is_none_or(|o| !self.may_be_here[o]));
             let Some(index) = lacking else {
                 self.may_be_here[unit] = true;
                 continue;

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn long_chains_need_no_deep_stack() {
-        let edges: Vec<Vec<usize>> = (1..=100_000).map(|next| if next < 100_000 { vec![next] } else { vec![] }).collect();
+        let edges: Vec<Vec<usize>> =
+            (1..=100_000).map(|next| if next < 100_000 { vec![next] } else { vec![] }).collect();
         assert_eq!(parts(&edges).len(), 100_000);
     }
 }

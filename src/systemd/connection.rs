@@ -51,8 +51,7 @@ impl Systemd {
             .max_queued(NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN))
             .build()
             .await?;
-        let manager =
-            ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
+        let manager = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
         Ok(Self { manager })
     }
 

@@ -2,6 +2,11 @@
 
 // Each file of tests uses its part of it
 #[allow(dead_code)]
+mod agent;
+#[allow(dead_code)]
 mod host;
 
+mod edits;
 mod harness;
+mod names;
+mod story;
