@@ -7,6 +7,9 @@ mod agent;
 mod host;
 
 mod edits;
+mod git;
 mod harness;
+mod litter;
 mod names;
 mod story;
+mod writing;
