@@ -14,8 +14,8 @@ pub use install::{FOLDERS, choose_folder};
 use crate::config::TARGET;
 use crate::plan::Action;
 use crate::render::Desired;
-use crate::status::Installed;
-use crate::status::{Memory, Progress, RecordFiles, Started, UnitRecord};
+
+use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::UnitName;
 

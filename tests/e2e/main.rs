@@ -2,6 +2,14 @@
 
 // Each file of tests uses its part of it
 #[allow(dead_code)]
+mod agent;
+#[allow(dead_code)]
 mod host;
 
+mod edits;
+mod git;
 mod harness;
+mod litter;
+mod names;
+mod story;
+mod writing;
