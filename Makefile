@@ -28,14 +28,15 @@ target:
 setup:
 	@$(HOST) setup all
 
-demo: build
-	@$(HOST) setup trixie
+# Building and unpacking a root file system keep different parts of a machine busy.
+demo:
+	@$(HOST) setup trixie & setup=$$!; $(MAKE) build && wait $$setup
 	@BINARY=$(BINARY) tests/demo/demo
 
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test pure --test layers
+	cargo test --locked --lib --bins --test cases --test layers --test properties --test pure
 
 e2e-test: build setup
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)

@@ -1,15 +1,30 @@
+//! sculler: a file dropped into a directory is run by systemd on the host that it names.
+//!
+//! The modules stand in the order in which data passes through them. A file of the unit directory is found by
+//! [`source`], read by [`unit`], judged for this host by [`select`] and turned into what systemd gets by [`render`].
+//! [`observe`] asks what is there already, [`plan`] names the steps from here to there, [`apply`] takes them, and
+//! [`status`] remembers and publishes what nobody else can tell. [`agent`] is the loop around all of it. [`systemd`] is
+//! the only place that talks to the service manager. [`unit`], [`select`], [`render`] and [`plan`] do no I/O.
+
 #![deny(unsafe_code)]
-pub mod agent;
-pub mod apply;
-pub mod cli;
-pub mod config;
+
 pub mod files;
 pub mod host;
-pub mod observe;
-pub mod plan;
-pub mod render;
+pub mod unit;
+
 pub mod select;
 pub mod source;
-pub mod status;
+
+pub mod config;
+pub mod render;
+
 pub mod systemd;
-pub mod unit;
+
+pub mod observe;
+pub mod plan;
+pub mod status;
+
+pub mod agent;
+pub mod apply;
+
+pub mod cli;

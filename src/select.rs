@@ -63,10 +63,21 @@ pub fn select(candidates: &[Candidate<'_>], host: &Host, unplaced: Unplaced) -> 
     let own = candidates.iter().map(|candidate| own::look(candidate, host, unplaced)).collect();
     let bound = |p: &Placement| !(p.machine_of.is_empty() && p.conflicts.is_empty() && p.replaces.is_empty());
     if candidates.iter().any(|candidate| bound(candidate.placement)) {
-        between::decide(candidates, own, host)
+        by_name(candidates, own, host)
     } else {
         own.into_iter().map(own::Own::verdict).collect()
     }
+}
+
+/// Decides in name order, so that the order in which files were found cannot matter.
+fn by_name(candidates: &[Candidate<'_>], own: Vec<own::Own>, host: &Host) -> Vec<Verdict> {
+    let mut sorted: Vec<(usize, own::Own)> = own.into_iter().enumerate().collect();
+    sorted.sort_by_key(|(position, _)| candidates[*position].name);
+    let (positions, own): (Vec<usize>, Vec<own::Own>) = sorted.into_iter().unzip();
+    let by_name: Vec<Candidate<'_>> = positions.iter().map(|position| candidates[*position]).collect();
+    let mut decided: Vec<_> = positions.into_iter().zip(between::decide(&by_name, own, host)).collect();
+    decided.sort_unstable_by_key(|(position, _)| *position);
+    decided.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
 #[cfg(test)]

@@ -390,7 +390,8 @@ impl<W: World> Agent<W> {
 
     /// Whether the unit directory is another one than at the last look.
     fn directory_changed(&self) -> bool {
-        let identity = std::fs::metadata(&self.settings.unit_dir).ok().map(|metadata| crate::source::Identity::of(&metadata));
+        let identity =
+            std::fs::metadata(&self.settings.unit_dir).ok().map(|metadata| crate::source::Identity::of(&metadata));
         identity != Some(self.look.identity)
     }
 
@@ -425,10 +426,13 @@ impl<W: World> Agent<W> {
     }
 
     fn publish(&mut self) {
-        let invalid = self.resolution.verdicts.iter().filter(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
+        let invalid =
+            self.resolution.verdicts.iter().filter(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
         let (taken, files, jobs) = (self.resolution.desired.len(), self.resolution.verdicts.len(), self.jobs.len());
         self.reporter.status_line(taken, files, invalid.count(), jobs);
-        if let Some(status) = self.reporter.status(&self.settings, &self.look, &self.jobs, &self.blocked, &self.troubles) {
+        if let Some(status) =
+            self.reporter.status(&self.settings, &self.look, &self.jobs, &self.blocked, &self.troubles)
+        {
             self.world.publish(&status);
         }
     }

@@ -41,7 +41,9 @@ impl Guard {
             return Permission::Yes;
         }
         let since = match self.candidate {
-            Some((identity, fingerprint, since)) if (identity, fingerprint) == (look.identity, look.fingerprint) => since,
+            Some((identity, fingerprint, since)) if (identity, fingerprint) == (look.identity, look.fingerprint) => {
+                since
+            }
             _ => {
                 self.candidate = Some((look.identity, look.fingerprint, now));
                 now

@@ -143,7 +143,10 @@ impl Reporter {
             seen.insert(verdict.path.clone(), text);
         }
         if quiet > 0 {
-            info!(sculler_action = "select", "{quiet} more files are not for this host; 'sculler list-unit-files' says why");
+            info!(
+                sculler_action = "select",
+                "{quiet} more files are not for this host; 'sculler list-unit-files' says why"
+            );
         }
         self.verdicts = seen;
         for (path, problem) in &look.problems {
@@ -191,13 +194,27 @@ impl Reporter {
                 let unit = action.unit().map(ToString::to_string).unwrap_or_default();
                 match action {
                     Action::Link { units } if units.len() > 3 => {
-                        info!(sculler_action = action.word(), took_ms = took, "enable {} units: wanted at boot ({took} ms)", units.len());
+                        info!(
+                            sculler_action = action.word(),
+                            took_ms = took,
+                            "enable {} units: wanted at boot ({took} ms)",
+                            units.len()
+                        );
                     }
                     Action::Reload { units } if units.len() > 3 => {
-                        info!(sculler_action = action.word(), took_ms = took, "daemon-reload: systemd holds older texts of {} units ({took} ms)", units.len());
+                        info!(
+                            sculler_action = action.word(),
+                            took_ms = took,
+                            "daemon-reload: systemd holds older texts of {} units ({took} ms)",
+                            units.len()
+                        );
                     }
-                    _ if unit.is_empty() => info!(sculler_action = action.word(), took_ms = took, "{action} ({took} ms)"),
-                    _ => info!(unit = %unit, object_systemd_unit = %unit, sculler_action = action.word(), took_ms = took, "{action} ({took} ms)"),
+                    _ if unit.is_empty() => {
+                        info!(sculler_action = action.word(), took_ms = took, "{action} ({took} ms)")
+                    }
+                    _ => {
+                        info!(unit = %unit, object_systemd_unit = %unit, sculler_action = action.word(), took_ms = took, "{action} ({took} ms)")
+                    }
                 }
                 format!("{action} ({took} ms)")
             }

@@ -85,9 +85,9 @@ fn forward_mounts(signals: mpsc::UnboundedSender<Signal>) {
     match Mounts::open() {
         Err(error) => tracing::warn!("the mount table cannot be watched ({error})"),
         Ok(mounts) => {
-            tokio::spawn(async move {
-                while mounts.changed().await.is_ok() && signals.send(Signal::Mounts).is_ok() {}
-            });
+            tokio::spawn(
+                async move { while mounts.changed().await.is_ok() && signals.send(Signal::Mounts).is_ok() {} },
+            );
         }
     }
 }

@@ -38,7 +38,14 @@ impl Troubles {
         self.set(unit, version, message, 0, None);
     }
 
-    fn set(&mut self, unit: &UnitName, version: Option<Digest>, message: String, attempts: u32, retry: Option<Instant>) {
+    fn set(
+        &mut self,
+        unit: &UnitName,
+        version: Option<Digest>,
+        message: String,
+        attempts: u32,
+        retry: Option<Instant>,
+    ) {
         let since = self.0.get(unit).map_or_else(status::seconds_now, |trouble| trouble.since);
         self.0.insert(unit.clone(), Trouble { message, since, version, attempts, retry });
     }
@@ -68,7 +75,8 @@ impl Troubles {
     pub fn publish(&self) -> impl Iterator<Item = (&UnitName, status::Trouble)> {
         let now = Instant::now();
         self.0.iter().map(move |(unit, trouble)| {
-            let retry_at = trouble.retry.map(|retry| status::seconds_now() + retry.saturating_duration_since(now).as_secs_f64());
+            let retry_at =
+                trouble.retry.map(|retry| status::seconds_now() + retry.saturating_duration_since(now).as_secs_f64());
             (unit, status::Trouble { message: trouble.message.clone(), since: trouble.since, retry_at })
         })
     }

@@ -72,8 +72,9 @@ impl Host {
         changed: Arc<Notify>,
         events: mpsc::UnboundedSender<Event>,
     ) -> anyhow::Result<Self> {
-        let folder = apply::choose_folder()
-            .map_err(|error| anyhow::anyhow!("no folder of unit files can be written ({error}): {:?}", apply::FOLDERS))?;
+        let folder = apply::choose_folder().map_err(|error| {
+            anyhow::anyhow!("no folder of unit files can be written ({error}): {:?}", apply::FOLDERS)
+        })?;
         let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
         let mut memory = Memory::default();
         records.load(&mut memory);
@@ -172,10 +173,9 @@ impl World for Host {
     }
 
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
-        self.records.set_directory(&mut self.memory, identity).map_err(|error| Failure::File {
-            path: Path::new(config::STATE_DIRECTORY).join("unit-dir"),
-            error,
-        })
+        self.records
+            .set_directory(&mut self.memory, identity)
+            .map_err(|error| Failure::File { path: Path::new(config::STATE_DIRECTORY).join("unit-dir"), error })
     }
 
     fn disconnect(&mut self) {

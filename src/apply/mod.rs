@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-pub use install::{FOLDERS, choose_folder};
 use install::link_is_missing;
+pub use install::{FOLDERS, choose_folder};
 
 use crate::config::TARGET;
-use crate::status::Installed;
 use crate::plan::Action;
 use crate::render::Desired;
+use crate::status::Installed;
 use crate::status::{Memory, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::UnitName;
@@ -172,9 +172,7 @@ impl Applier<'_> {
     /// Queues all starts. A unit that systemd cannot load gets one daemon-reload and one more try.
     async fn start_all(&mut self, starts: Vec<Action>) -> Vec<Outcome> {
         let mut outcomes = self.queue(starts).await;
-        let refused = |outcome: &Outcome| {
-            matches!(outcome.result, Err(Failure::Systemd(Error::NotLoadable { .. })))
-        };
+        let refused = |outcome: &Outcome| matches!(outcome.result, Err(Failure::Systemd(Error::NotLoadable { .. })));
         if outcomes.iter().any(refused) && self.systemd.reload().await.is_ok() {
             let (again, done): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(refused);
             outcomes = done;

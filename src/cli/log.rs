@@ -12,7 +12,8 @@ pub fn init() {
     let registry = tracing_subscriber::registry().with(level);
     let is_service = std::env::var_os("JOURNAL_STREAM").is_some();
     if let Some(journal) = is_service.then(tracing_journald::layer).and_then(Result::ok) {
-        let priorities = PriorityMappings { info: Priority::Informational, debug: Priority::Debug, ..PriorityMappings::new() };
+        let priorities =
+            PriorityMappings { info: Priority::Informational, debug: Priority::Debug, ..PriorityMappings::new() };
         let journal = journal
             .with_field_prefix(None)
             .with_syslog_identifier("sculler".to_owned())

@@ -1,15 +1,32 @@
 //! The command line: a file per command; they print and decide nothing.
 
+mod address;
 mod agent;
+mod cat;
+mod context;
+mod explain;
+mod files;
+mod journal;
+mod list_machines;
+mod list_unit_files;
+mod list_units;
 mod log;
+mod plan;
+mod reconcile;
+mod render;
+mod status;
+mod table;
+mod verify;
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Drop a unit file into a directory, and the host it names runs it.
+/// Drop a unit file into /etc/sculler/units, and the host that it names runs it.
 #[derive(Debug, Parser)]
-#[command(name = "sculler", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "sculler", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -17,18 +34,52 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon: watch the unit directory and keep this host as it says
+    /// The units installed here and their states
+    ListUnits(list_units::ListUnits),
+    /// Every file of the unit directory: taken or not, and why
+    ListUnitFiles(list_unit_files::ListUnitFiles),
+    /// This host: machine ID, address, metadata
+    ListMachines(list_machines::ListMachines),
+    /// The agent and what is wrong, or units in sculler's and systemd's words
+    Status(status::Status),
+    /// Why units run here or do not, by which line, and what to do
+    Explain(explain::Explain),
+    /// Unit files as they were dropped
+    Cat(cat::Cat),
+    /// The journal of a unit
+    Journal(journal::Journal),
+    /// Check unit files
+    Verify(verify::Verify),
+    /// What this or another host would make of unit files
+    Render(render::Render),
+    /// What a pass would do now, and why; changes nothing
+    Plan(plan::Plan),
+    /// Ask the agent for a pass now
+    Reconcile(reconcile::Reconcile),
+    /// The daemon: watch the unit directory and keep this host as it says
     Agent(agent::Agent),
 }
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let result = match arguments.command {
+    let result = match Arguments::parse().command {
+        Command::ListUnits(command) => command.run(),
+        Command::ListUnitFiles(command) => command.run(),
+        Command::ListMachines(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Cat(command) => command.run(),
+        Command::Journal(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Render(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Reconcile(command) => command.run(),
         Command::Agent(command) => command.run(),
     };
     match result {
         Ok(code) => code,
+        // Somebody stopped reading, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sculler: {error:#}");
             ExitCode::FAILURE
@@ -36,7 +87,18 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Runs a future on this thread; nothing here needs more than one.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+/// Becomes another program, whose exit code is then this one's.
+fn replace_by(mut command: std::process::Command) -> anyhow::Result<ExitCode> {
+    let error = command.exec();
+    let program = command.get_program().to_string_lossy().into_owned();
+    Err(anyhow::Error::new(error).context(format!("'{program}' cannot be run")))
 }

@@ -37,10 +37,7 @@ pub fn drop_in_directory(directory: &Path) -> PathBuf {
 }
 
 /// Reads all fragments below `directory` and from `environment`. Missing files are no error.
-pub fn load(
-    directory: &Path,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Settings, Error> {
+pub fn load(directory: &Path, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Settings, Error> {
     let mut fragments = Vec::new();
     for path in files(directory)? {
         match std::fs::read_to_string(&path) {

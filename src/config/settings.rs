@@ -71,8 +71,7 @@ impl Settings {
             self.docker_socket = absolute("docker_socket", path)?;
         }
         if let Some(paths) = fragment.chown_roots {
-            self.chown_roots =
-                paths.into_iter().map(|path| absolute("chown_roots", path)).collect::<Result<_, _>>()?;
+            self.chown_roots = paths.into_iter().map(|path| absolute("chown_roots", path)).collect::<Result<_, _>>()?;
         }
         match fragment.metadata {
             Some(Metadata::Table(table)) => self.metadata.extend(table),

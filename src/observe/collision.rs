@@ -36,8 +36,7 @@ pub async fn find(
     memory: &Memory,
 ) -> Result<Option<String>, Error> {
     let is_ours = |name: &str| {
-        UnitName::parse(name)
-            .is_ok_and(|name| memory.installed.contains_key(&name) || query.new.contains_key(&name))
+        UnitName::parse(name).is_ok_and(|name| memory.installed.contains_key(&name) || query.new.contains_key(&name))
     };
     if !memory.installed.contains_key(name)
         && let Some(owner) = owner(systemd, name.as_str(), states, memory).await?
@@ -81,7 +80,8 @@ async fn owner(
 
 /// A template is no unit that systemd could be asked about: look where it would.
 fn template_file(name: &str) -> Option<String> {
-    let folders = ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+    let folders =
+        ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
     folders.iter().map(|folder| format!("{folder}/{name}")).find(|path| Path::new(path).exists())
 }
 

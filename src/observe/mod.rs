@@ -1,6 +1,6 @@
 //! What systemd and the disk have now.
 //!
-//! Only units in question are asked about ([`crate::plan::in_question`]): a unit that is installed and was started as
+//! Only units in question are asked about (`in_question` of the plan): a unit that is installed and was started as
 //! it is wanted needs nothing, whatever state it is in, so that 1,000 quiet units cost a pass nothing.
 
 mod collision;

@@ -29,7 +29,9 @@ pub async fn refusal(systemd: &Systemd, desired: &Desired, folder: &Path) -> Res
             tracing::debug!("no trial load of {}: {error}", desired.name);
             Ok(None)
         }
-        Ok(()) => systemd.details(&name).await.map(|details| (!details.load_error.is_empty()).then_some(details.load_error)),
+        Ok(()) => {
+            systemd.details(&name).await.map(|details| (!details.load_error.is_empty()).then_some(details.load_error))
+        }
     };
     let _ = remove(folder, &name);
     match result {

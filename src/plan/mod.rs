@@ -111,9 +111,7 @@ fn surplus<'a>(
         .installed
         .iter()
         .filter(|(name, installed)| {
-            !resolution.desired.contains_key(*name)
-                && !resolution.kept.contains(*name)
-                && !holds(&installed.source)
+            !resolution.desired.contains_key(*name) && !resolution.kept.contains(*name) && !holds(&installed.source)
         })
         .map(|(name, _)| name)
 }
@@ -163,11 +161,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
 }
 
 /// What can wait until the host is quiet: boot links, whose D-Bus calls make every unit look outdated on systemd 257.
-pub fn housekeeping(
-    resolution: &Resolution,
-    memory: &Memory,
-    backing_off: &BTreeSet<UnitName>,
-) -> Vec<Action> {
+pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTreeSet<UnitName>) -> Vec<Action> {
     let mut link = Vec::new();
     let mut actions = Vec::new();
     for (name, desired) in &resolution.desired {

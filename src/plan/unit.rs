@@ -146,12 +146,7 @@ fn ran_meanwhile(started: &Started, invocation: Option<&str>) -> bool {
     invocation.is_some_and(|invocation| !invocation.is_empty() && invocation != started.before)
 }
 
-fn start(
-    situation: &Situation<'_>,
-    desired: &Arc<Desired>,
-    state: Option<&UnitState>,
-    cause: Cause,
-) -> Action {
+fn start(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>, cause: Cause) -> Action {
     let name = &desired.name;
     Action::Start {
         unit: name.clone(),

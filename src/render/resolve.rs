@@ -91,18 +91,15 @@ pub fn resolve(
     refuse_doubles(units, installed, &mut rulings);
 
     let open: Vec<usize> = (0..units.len()).filter(|index| rulings[*index].is_none()).collect();
-    let candidates: Vec<_> = open
-        .iter()
-        .map(|index| Candidate { name: &units[*index].name, placement: &units[*index].placement })
-        .collect();
+    let candidates: Vec<_> =
+        open.iter().map(|index| Candidate { name: &units[*index].name, placement: &units[*index].placement }).collect();
     for (index, verdict) in open.iter().zip(select::select(&candidates, host, unplaced)) {
         rulings[*index] = Some(match verdict {
             Verdict::Taken { reason } => Ruling::Taken { line: reason.line, reason: reason.text },
             Verdict::NotTaken { reason } => Ruling::NotTaken { line: reason.line, reason: reason.text },
             Verdict::Invalid { errors } => {
                 let path = &units[*index].file.path;
-                let errors =
-                    errors.into_iter().map(|diagnostic| Finding { path: path.clone(), diagnostic }).collect();
+                let errors = errors.into_iter().map(|diagnostic| Finding { path: path.clone(), diagnostic }).collect();
                 Ruling::Invalid { errors }
             }
         });

@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::globs::{Globs, Matcher};
+use super::globs::Globs;
 use super::own::Own;
 use super::{Candidate, Reason, Verdict, graph};
 use crate::host::Host;
@@ -21,6 +21,7 @@ use crate::unit::diagnostics::Diagnostic;
 use crate::unit::fleet::Value;
 use crate::unit::specifier::expand_host;
 
+/// `candidates` are sorted by name, and a unit's number below is its place among them.
 pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -> Vec<Verdict> {
     let units = Units::new(candidates, &own, host);
     let mut settled: Vec<Option<Verdict>> = vec![None; candidates.len()];
@@ -34,10 +35,12 @@ pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -
             settled[unit] = Some(verdict);
         }
     };
-    let follows = |unit: usize| Reason::new(
-        candidates[unit].placement.machine_of.first().map_or(0, |value| value.line),
-        format!("MachineOf={} is taken here", units.named_list(unit)),
-    );
+    let follows = |unit: usize| {
+        Reason::new(
+            candidates[unit].placement.machine_of.first().map_or(0, |value| value.line),
+            format!("MachineOf={}: taken here as well", units.named_list(unit)),
+        )
+    };
     let decided = settled.into_iter().zip(refusals).zip(own).enumerate();
     decided
         .map(|(unit, ((settled, refused), own))| match (settled, refused, own) {
@@ -49,7 +52,7 @@ pub(super) fn decide(candidates: &[Candidate<'_>], own: Vec<Own>, host: &Host) -
         .collect()
 }
 
-/// What does not change from round to round. Units are numbered as the candidates are.
+/// What does not change from round to round.
 struct Units<'a> {
     candidates: &'a [Candidate<'a>],
     /// By `MachineOf=`: each name with its unit, if there is one.
@@ -90,9 +93,7 @@ impl<'a> Units<'a> {
                 }
             }
         }
-        let mut order: Vec<usize> =
-            (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
-        order.sort_unstable_by_key(|unit| candidates[*unit].name);
+        let order: Vec<usize> = (0..count).filter(|unit| !matches!(own[*unit], Own::NotTaken(_))).collect();
         let mut globs = Globs::default();
         let mut conflicts = vec![Vec::new(); count];
         let mut replaces = vec![Vec::new(); count];
@@ -104,10 +105,10 @@ impl<'a> Units<'a> {
             conflicts[unit] = numbers(&placement.conflicts);
             replaces[unit] = numbers(&placement.replaces);
         }
-        let matcher: Matcher = globs.matcher();
+        let names: Vec<&str> = order.iter().map(|unit| candidates[*unit].name.as_str()).collect();
         let mut matched_by = vec![Vec::new(); count];
-        for &unit in &order {
-            matched_by[unit] = matcher.matches(candidates[unit].name.as_str());
+        for (unit, matched) in order.iter().zip(globs.match_all(&names)) {
+            matched_by[*unit] = matched;
         }
         let parts = graph::parts(&leads_to);
         Self { candidates, named, leads_to, followers, parts, order, globs, conflicts, replaces, matched_by }
@@ -137,7 +138,7 @@ impl<'a> Units<'a> {
     fn settle_circles(&self, settled: &mut [Option<Verdict>]) {
         const SHOWN: usize = 8;
         for part in &self.parts {
-            let Some(&first) = part.iter().min_by_key(|unit| self.candidates[**unit].name) else { continue };
+            let Some(&first) = part.iter().min() else { continue };
             let circle = if part.len() > 1 || self.leads_to[first].contains(&first) {
                 graph::circle(&self.leads_to, first)
             } else {
@@ -197,7 +198,8 @@ impl<'a> Round<'a> {
             if settled[unit].is_some() || !by_itself {
                 continue;
             }
-            let lacking = self.units.named[unit].iter().position(|(_, other)| other.is_none_or(|o| !self.may_be_here[o]));
+            let lacking =
+                self.units.named[unit].iter().position(|(_, other)| other.is_none_or(|o| !self.may_be_here[o]));
             let Some(index) = lacking else {
                 self.may_be_here[unit] = true;
                 continue;
@@ -243,10 +245,7 @@ impl<'a> Round<'a> {
                 continue;
             }
             for &other in edges[unit].iter().filter(|other| part_of[**other] != part_of[unit]) {
-                let earlier = gives_way_to[other].is_some_and(|rival| units.name(rival) <= units.name(unit));
-                if !earlier {
-                    gives_way_to[other] = Some(unit);
-                }
+                gives_way_to[other] = Some(gives_way_to[other].map_or(unit, |rival| rival.min(unit)));
                 self.displaced_others[unit] = true;
             }
         }
@@ -255,9 +254,25 @@ impl<'a> Round<'a> {
             let (glob, line) = self.naming(&units.replaces[winner], |p| &p.replaces, winner, unit);
             let name = units.name(winner);
             let text = format!("gives way to {name}, whose Replaces={glob} (line {line}) names it");
+            let was_refused = self.refused[winner].is_some();
             self.refuse(unit, Reason::new(0, text));
+            if !was_refused && self.refused[winner].is_some() {
+                self.settled.push((winner, self.replaces_what_it_follows(winner, unit)));
+            }
         }
         self.settle_displacers();
+    }
+
+    fn replaces_what_it_follows(&self, unit: usize, replaced: usize) -> Verdict {
+        let (glob, line) = self.naming(&self.units.replaces[unit], |p| &p.replaces, unit, replaced);
+        let message = format!(
+            "MachineOf={} and Replaces={glob} (line {line}) cannot both hold: without {} the former is not taken; \
+             remove one of them",
+            self.units.named_list(unit),
+            self.units.name(replaced)
+        );
+        let place = self.units.candidates[unit].placement.machine_of.first().map_or((0, 0), |v| (v.line, v.column));
+        Verdict::Invalid { errors: vec![Diagnostic::error(place.0 as usize, place.1 as usize, message)] }
     }
 
     /// `Conflicts=`.
@@ -271,7 +286,7 @@ impl<'a> Round<'a> {
             }
             let rivals = units.matched_by[unit].iter().filter_map(|glob| first_owner[*glob]);
             let rivals = rivals.chain(units.conflicts[unit].iter().filter_map(|glob| first_match[*glob]));
-            if let Some(winner) = rivals.min_by_key(|rival| units.candidates[*rival].name) {
+            if let Some(winner) = rivals.min() {
                 let reason = self.conflict(unit, winner);
                 self.refuse(unit, reason);
                 continue;
@@ -288,16 +303,15 @@ impl<'a> Round<'a> {
     }
 
     fn conflict(&self, unit: usize, winner: usize) -> Reason {
-        let name = self.units.name(winner);
+        let (name, winner_name) = (self.units.name(unit), self.units.name(winner));
+        let start = format!("conflicts with {winner_name}, which is taken here and comes first by name");
         let own_globs = &self.units.conflicts[unit];
-        if let Some(index) = own_globs.iter().position(|glob| self.units.matched_by[winner].contains(glob)) {
-            let line = self.units.candidates[unit].placement.conflicts.get(index).map_or(0, |value| value.line);
-            let glob = self.units.globs.text(own_globs[index]);
-            return Reason::new(line, format!("Conflicts={glob} names {name}, which is taken here and first by name"));
+        if own_globs.iter().any(|glob| self.units.matched_by[winner].contains(glob)) {
+            let (glob, line) = self.naming(own_globs, |p| &p.conflicts, unit, winner);
+            return Reason::new(line, format!("{start}: Conflicts={glob} names it"));
         }
         let (glob, line) = self.naming(&self.units.conflicts[winner], |p| &p.conflicts, winner, unit);
-        let text = format!("{name}, which is taken here and first by name, names it by Conflicts={glob} (line {line})");
-        Reason::new(0, text)
+        Reason::new(0, format!("{start}: its Conflicts={glob} (line {line}) names {name}"))
     }
 
     /// The glob of `owner` that matches `unit`, and its line.
@@ -332,8 +346,7 @@ impl<'a> Round<'a> {
                 queue.push(follower);
                 if self.accepted[follower] {
                     let message = format!(
-                        "MachineOf={} cannot hold here: {} is not taken, {}; this unit was accepted before \
-                         that was known, as it comes first by name",
+                        "MachineOf={} cannot hold here, for {} {}; follow another unit, or end that conflict",
                         units.name(lost),
                         units.name(unit),
                         reason.text
@@ -346,11 +359,13 @@ impl<'a> Round<'a> {
 
     /// Units that others gave way to but that are not taken themselves: the others are evaluated again without them.
     fn settle_displacers(&mut self) {
+        let mut settled = Vec::new();
         for (unit, reason) in self.refused.iter().enumerate() {
             let Some(reason) = reason.as_ref().filter(|_| self.displaced_others[unit]) else { continue };
             if !self.settled.iter().any(|(other, _)| *other == unit) {
-                self.settled.push((unit, Verdict::NotTaken { reason: reason.clone() }));
+                settled.push((unit, Verdict::NotTaken { reason: reason.clone() }));
             }
         }
+        self.settled.extend(settled);
     }
 }

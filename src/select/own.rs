@@ -95,19 +95,27 @@ fn machine_id(candidate: &Candidate<'_>, host: &Host) -> Result<Option<(u32, Str
         let text = "MachineID is left open in the template; each instance is selected by its own";
         return Err(Reason::new(first.line, text.to_owned()));
     }
-    let are = if values.len() == 1 { "is another host" } else { "are other hosts" };
-    let text = format!("MachineID={} {are}; this one is {} ({})", listed(values), host.machine_id, host.hostname);
-    Err(Reason::new(first.line, text))
+    Err(Reason::new(first.line, other_hosts(values, host)))
 }
 
-fn listed(values: &[Value]) -> String {
+/// The reason that most units of most directories get: built in one piece.
+fn other_hosts(values: &[Value], host: &Host) -> String {
     const SHOWN: usize = 3;
-    let mut list = values.iter().take(SHOWN).map(|value| &*value.text).collect::<Vec<_>>().join(", ");
+    let mut text = String::with_capacity(144);
+    text.push_str("MachineID=");
+    for (index, value) in values.iter().take(SHOWN).enumerate() {
+        text.push_str(if index > 0 { ", " } else { "" });
+        text.push_str(&value.text);
+    }
     if values.len() > SHOWN {
         // Writing to a string cannot fail.
-        let _ = write!(list, " and {} more", values.len() - SHOWN);
+        let _ = write!(text, " and {} more", values.len() - SHOWN);
     }
-    list
+    text.push_str(if values.len() == 1 { " is another host" } else { " are other hosts" });
+    for part in ["; this one is ", host.machine_id.as_str(), " (", &host.hostname, ")"] {
+        text.push_str(part);
+    }
+    text
 }
 
 /// What matched, shown, or why it does not; `None` if there is no `MachineMetadata=`.

@@ -132,10 +132,7 @@ fn replacing() {
     let cases: &[(&[&str], &str)] = &[
         (&["a.service: Global=1", "b.service: MachineMetadata=role=web|Replaces=a.service"], "-a +b"),
         (&["a.service: Global=1", "b.service: MachineMetadata=role=db|Replaces=a.service"], "+a -b"),
-        (
-            &["a.service: MachineMetadata=zone=a|Replaces=b*", "b.service: MachineMetadata=zone=a|Replaces=a*"],
-            "+a +b",
-        ),
+        (&["a.service: MachineMetadata=zone=a|Replaces=b*", "b.service: MachineMetadata=zone=a|Replaces=a*"], "+a +b"),
         // One that gives way replaces nothing.
         (
             &[
@@ -154,7 +151,14 @@ fn replacing() {
             ],
             "+a +b -c",
         ),
-        (&["a.service: Global=1", "b.service: MachineOf=a.service", "c.service: MachineMetadata=zone=a|Replaces=a*"], "-a -b +c"),
+        (
+            &["a.service: Global=1", "b.service: MachineOf=a.service", "c.service: MachineOf=b.service|Replaces=a*"],
+            "+a +b !c",
+        ),
+        (
+            &["a.service: Global=1", "b.service: MachineOf=a.service", "c.service: MachineMetadata=zone=a|Replaces=a*"],
+            "-a -b +c",
+        ),
     ];
     for (units, expected) in cases {
         assert_eq!(outcome(units), *expected, "{units:?}");

@@ -20,8 +20,8 @@ use tokio::time::Instant;
 
 use crate::unit::TextFile;
 use crate::unit::file_kind::drop_in_folder;
-pub use scan::{Identity, Scan, ScanError, Silence};
 use scan::Scanner;
+pub use scan::{Identity, Scan, ScanError, Silence};
 use trust::Trust;
 
 /// How long a file's absence must last before it counts: an editor's save looks like a deletion for a moment.
@@ -102,8 +102,7 @@ impl Source {
             .map(|(path, _)| path.clone())
             .collect();
         let scan = self.scanner.scan(directory, trust, &impatient)?;
-        let mut look =
-            Look { identity: scan.identity, folders: scan.folders, ..Look::default() };
+        let mut look = Look { identity: scan.identity, folders: scan.folders, ..Look::default() };
         for (path, reason) in scan.others {
             look.problems.insert(path, Problem::NoUnit(reason));
         }
@@ -170,9 +169,10 @@ impl Source {
             }
             let since = *known.absent_since.get_or_insert(now);
             // The same name elsewhere in the directory: it was moved, not deleted.
-            let is_moved = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-                present_names.contains(name) && drop_in_owner(path).is_none()
-            });
+            let is_moved = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| present_names.contains(name) && drop_in_owner(path).is_none());
             if is_moved || now >= since + ABSENCE && !git_is_busy {
                 return false;
             }

@@ -109,9 +109,7 @@ impl Stamp {
 
     fn is_older_than_granularity(&self) -> bool {
         let changed = Duration::new(self.changed.0.max(0) as u64, self.changed.1 as u32);
-        SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH + changed)
-            .is_ok_and(|age| age > STAMP_GRANULARITY)
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed).is_ok_and(|age| age > STAMP_GRANULARITY)
     }
 }
 
@@ -132,12 +130,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// Walks `directory`. Files in `impatient` are read although somebody is writing them.
-    pub fn scan(
-        &mut self,
-        directory: &Path,
-        trust: &Trust,
-        impatient: &HashSet<PathBuf>,
-    ) -> Result<Scan, ScanError> {
+    pub fn scan(&mut self, directory: &Path, trust: &Trust, impatient: &HashSet<PathBuf>) -> Result<Scan, ScanError> {
         let unreadable = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => ScanError::Missing(directory.to_owned()),
             _ => ScanError::Unreadable { path: directory.to_owned(), error },
@@ -180,13 +173,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
-    fn folder(
-        &mut self,
-        path: &Path,
-        metadata: &Metadata,
-        drop_ins_of: Option<&str>,
-        depth: usize,
-    ) -> io::Result<()> {
+    fn folder(&mut self, path: &Path, metadata: &Metadata, drop_ins_of: Option<&str>, depth: usize) -> io::Result<()> {
         self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
@@ -295,12 +282,7 @@ impl Walk<'_> {
         }
     }
 
-    fn read(
-        &mut self,
-        path: &Path,
-        metadata: &Metadata,
-        is_symlink: bool,
-    ) -> Result<Read, Silence> {
+    fn read(&mut self, path: &Path, metadata: &Metadata, is_symlink: bool) -> Result<Read, Silence> {
         if !metadata.is_file() {
             return Err(Silence::Refused("it is not a regular file".to_owned()));
         }
@@ -329,8 +311,7 @@ impl Walk<'_> {
         let is_settled = Stamp::of(&metadata).is_older_than_granularity();
         let mut text = Vec::with_capacity(metadata.size() as usize);
         opened.by_ref().take(MAX_FILE_SIZE).read_to_end(&mut text).map_err(unreadable)?;
-        if Stamp::of(&opened.metadata().map_err(unreadable)?) != Stamp::of(&metadata)
-            && !self.impatient.contains(path)
+        if Stamp::of(&opened.metadata().map_err(unreadable)?) != Stamp::of(&metadata) && !self.impatient.contains(path)
         {
             return Err(Silence::BeingWritten);
         }

@@ -67,8 +67,12 @@ impl Watch {
             }
         }
         *self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = ways;
-        let gone: Vec<PathBuf> =
-            self.watched.iter().filter(|(path, was)| wanted.get(*path) != Some(was)).map(|(path, _)| path.clone()).collect();
+        let gone: Vec<PathBuf> = self
+            .watched
+            .iter()
+            .filter(|(path, was)| wanted.get(*path) != Some(was))
+            .map(|(path, _)| path.clone())
+            .collect();
         for path in gone {
             self.watched.remove(&path);
             // The kernel has already dropped the watch of a folder that is gone.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::files;
 use super::installed::Installed;
+use crate::files;
 use crate::render::TargetState;
 use crate::source::Identity;
 use crate::unit::{Digest, UnitName};
@@ -134,10 +134,7 @@ impl RecordFiles {
     }
 }
 
-fn load_folder<T: DeserializeOwned>(
-    folder: &Path,
-    file_of: impl Fn(PathBuf) -> PathBuf,
-) -> BTreeMap<UnitName, T> {
+fn load_folder<T: DeserializeOwned>(folder: &Path, file_of: impl Fn(PathBuf) -> PathBuf) -> BTreeMap<UnitName, T> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeMap::new() };
     let entries = entries.flatten().filter_map(|entry| {
         let name = UnitName::parse(entry.file_name().to_str()?).ok()?;

@@ -51,8 +51,7 @@ impl Systemd {
             .max_queued(NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN))
             .build()
             .await?;
-        let manager =
-            ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
+        let manager = ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
         Ok(Self { manager })
     }
 
@@ -115,7 +114,7 @@ impl Systemd {
             .build()
             .await?;
         let interface = zbus::names::InterfaceName::from_static_str_unchecked("org.freedesktop.systemd1.Unit");
-        let all = properties.get_all(interface.into()).await.map_err(zbus::Error::from)?;
+        let all = properties.get_all(interface).await.map_err(zbus::Error::from)?;
         Ok(Details::new(all))
     }
 

@@ -5,8 +5,7 @@ use zbus::OwnedObjectPath;
 
 /// A row of `ListUnits` and `ListUnitsByNames`, in the order of org.freedesktop.systemd1(5): name, description, load
 /// state, active state, sub state, followed unit, object path, job ID, job type, job path.
-pub type ListedUnit =
-    (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
+pub type ListedUnit = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
 /// A row of what the `*UnitFiles` methods changed: `symlink` or `unlink`, the link, its destination.
 pub type FileChange = (String, String, String);
@@ -43,20 +42,10 @@ pub trait Manager {
     fn reload(&self) -> zbus::Result<()>;
 
     /// Carries out the `[Install]` sections.
-    fn enable_unit_files(
-        &self,
-        files: &[&str],
-        runtime: bool,
-        force: bool,
-    ) -> zbus::Result<(bool, Vec<FileChange>)>;
+    fn enable_unit_files(&self, files: &[&str], runtime: bool, force: bool) -> zbus::Result<(bool, Vec<FileChange>)>;
 
     /// Removes what earlier `[Install]` sections made and carries out the present ones.
-    fn reenable_unit_files(
-        &self,
-        files: &[&str],
-        runtime: bool,
-        force: bool,
-    ) -> zbus::Result<(bool, Vec<FileChange>)>;
+    fn reenable_unit_files(&self, files: &[&str], runtime: bool, force: bool) -> zbus::Result<(bool, Vec<FileChange>)>;
 
     /// Removes every link to the units.
     fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<FileChange>>;

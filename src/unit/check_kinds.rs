@@ -122,10 +122,9 @@ impl Kind {
                     words.join(", ")
                 )
             }),
-            Self::Environment => match split_words(value).find_map(Result::err) {
-                Some(_) => Some("unreadable: a quote is not closed".into()),
-                None => None,
-            },
+            Self::Environment => {
+                wrong(split_words(value).all(|word| word.is_ok()), "unreadable: a quote in it is not closed")
+            }
             Self::Command | Self::Units => None,
         }
     }

@@ -29,6 +29,7 @@ fn what_is_right() {
         ("a.service", "[Service]\nExecStart=/a\nExecStart=\nExecStart=/b\n"),
         ("a.service", "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStop=/a\n"),
         ("a.service", "[Unit]\nSuccessAction=exit\n[Service]\n"),
+        ("a.service", "[Unit]\nSuccessAction=exit\n"),
         ("a.service", "[Service]\nBusName=org.x\nExecStart=%h/bin/x\nTimeoutStopSec=infinity\n"),
         ("a@.service", "[Unit]\nAfter=%i.service dev-sda.device\n[Service]\nExecStart=/bin/x %i\nUMask=0077\n"),
         ("a.socket", "[Socket]\nListenStream=80\n"),
@@ -62,7 +63,7 @@ fn what_systemd_refuses_or_ignores_in_a_service() {
         ("ExecStart=/a \"b c", 2, 14, "not closed"),
         ("ExecStart=/a ; ./b\nType=oneshot", 2, 16, "neither an absolute path"),
         ("ExecStart=-", 2, 11, "no program"),
-        ("Environment=\"A=b\nExecStart=/a", 2, 13, "a quote is not closed"),
+        ("Environment=\"A=b\nExecStart=/a", 2, 13, "a quote in it is not closed"),
         ("ExecStart=/a\nExecStart=/b", 3, 1, "more than one ExecStart="),
         ("Restart=no", 1, 1, "no ExecStart="),
         ("ExecStop=/a\nType=simple", 1, 1, "Type=oneshot only"),
@@ -84,7 +85,6 @@ fn what_other_types_need() {
         ("a.timer", "[Timer]\nPersistent=yes\n", 1, "OnCalendar="),
         ("a.path", "[Path]\nUnit=b.service\n", 1, "PathExists="),
         ("a.mount", "[Mount]\nWhere=/a\n", 1, "no What="),
-        ("a.mount", "[Mount]\nWhat=/dev/sda\n", 1, "no Where="),
         ("a.mount", "[Mount]\nWhat=/dev/sda\nWhere=/b\n", 3, "'b.mount'"),
         ("a.automount", "[Automount]\nWhere=b\n", 2, "no absolute path"),
         ("a--b.slice", "[Slice]\n", 0, "a slice's name"),
@@ -97,6 +97,11 @@ fn what_other_types_need() {
         };
         assert_one(name, text, Severity::Error, line, column, words);
     }
+}
+
+#[test]
+fn a_mount_point_may_be_left_to_the_name() {
+    assert_one("a.mount", "[Mount]\nWhat=/dev/sda\n", Severity::Warning, 1, 1, "no Where=");
 }
 
 #[test]

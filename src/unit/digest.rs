@@ -88,9 +88,9 @@ pub fn stop_digest(files: &[&UnitFile]) -> Digest {
     if !files.iter().any(|file| file.has_section("Service")) {
         return run_digest(files);
     }
-    let has_commands = files.iter().any(|file| {
-        ["ExecStop", "ExecStopPost"].iter().any(|key| file.entries("Service", key).next().is_some())
-    });
+    let has_commands = files
+        .iter()
+        .any(|file| ["ExecStop", "ExecStopPost"].iter().any(|key| file.entries("Service", key).next().is_some()));
     digest_where(files, |section, entry| {
         section == "Service"
             && (STOP_KEYS.contains(&entry.key.as_str())

@@ -22,9 +22,9 @@ pub struct Facts {
 impl Facts {
     /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out.
     pub fn of(name: &UnitName, files: &[&UnitFile]) -> Self {
-        let has_install = files.iter().any(|file| {
-            file.sections.iter().any(|section| section.name == "Install" && !section.entries.is_empty())
-        });
+        let has_install = files
+            .iter()
+            .any(|file| file.sections.iter().any(|section| section.name == "Install" && !section.entries.is_empty()));
         let install_names =
             files.iter().flat_map(|file| ["Alias", "Also"].map(|key| file.words("Install", key))).flatten().collect();
         Self {

@@ -7,7 +7,6 @@
 
 use super::diagnostics::Diagnostic;
 use super::fleet_rules;
-pub(crate) use super::fleet_rules::{compile, unescaped_form};
 use super::lines::BLANKS;
 use super::name::UnitName;
 use super::nearest::{nearest, suggestion};

@@ -1,9 +1,8 @@
 //! The rules of the keys of `[X-Fleet]`, one by one and against each other (fleet: job/job.go, api/units.go).
 
-use globset::{Glob, GlobBuilder};
-
 use super::diagnostics::Diagnostic;
 use super::fleet::{Placement, Raw, Value};
+use super::glob::Glob;
 use super::name::UnitName;
 use crate::host::SHORT_ID_LENGTH;
 
@@ -91,30 +90,13 @@ pub(super) fn metadata(raw: &Raw) -> Result<(&str, &str), Diagnostic> {
     Ok((key, value))
 }
 
-/// Accepts a glob if it can match; the same for `Conflicts=` and `Replaces=`.
+/// Accepts a glob if it can match a name; the same for `Conflicts=` and `Replaces=`.
 pub(super) fn glob(raw: &Raw, text: String, key: &str) -> Result<String, Diagnostic> {
-    match compile(&text) {
+    // Whatever the host's specifiers stand for, it is nothing special here.
+    match Glob::parse(&text.replace("%m", "m").replace("%H", "H")) {
         Ok(_) => Ok(text),
-        Err(error) => Err(raw.error(format!("{key} '{text}' is no valid glob: {}", error.kind()))),
+        Err(error) => Err(raw.error(format!("{key} '{text}' is no glob for unit names: {error}"))),
     }
-}
-
-/// A glob over unit names. A backslash is an ordinary character, as in the names that systemd-escape(1) makes:
-/// `foo\x2d*.service` matches `foo\x2dbar.service`.
-pub(crate) fn compile(glob: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(glob).backslash_escape(false).build()
-}
-
-/// How fleet had to write such a name, each backslash escaped by another (Go's `path.Match`); `None` if the glob has
-/// no such pair, which no name that systemd makes has either.
-pub(crate) fn unescaped_form(glob: &str) -> Option<String> {
-    glob.contains(r"\\").then(|| glob.replace(r"\\", r"\"))
-}
-
-/// The glob's matcher, both ways of writing backslashes.
-fn matches(glob: &str, name: &str) -> bool {
-    let is_match = |glob: &str| compile(glob).is_ok_and(|glob| glob.compile_matcher().is_match(name));
-    is_match(glob) || unescaped_form(glob).is_some_and(|glob| is_match(&glob))
 }
 
 /// Keys that exclude each other (fleet: api/units.go, ValidateOptions). All that apply are reported, at the later
@@ -144,7 +126,11 @@ pub(super) fn exclusions(placement: &Placement, diagnostics: &mut Vec<Diagnostic
     }
     for (key, globs) in [("Conflicts", &placement.conflicts), ("Replaces", &placement.replaces)] {
         for peer in &placement.machine_of {
-            let Some(glob) = globs.iter().find(|glob| matches(&glob.text, &peer.text)) else { continue };
+            let Some(glob) =
+                globs.iter().find(|glob| Glob::parse(&glob.text).is_ok_and(|glob| glob.matches(&peer.text)))
+            else {
+                continue;
+            };
             let message = format!(
                 "MachineOf={} and {key}={} (line {}) cannot both hold: the unit would have to be where that one is, \
                  and without it; remove one of them",

@@ -196,7 +196,7 @@ impl UnitName {
     }
 }
 
-fn is_name_character(c: char) -> bool {
+pub(super) fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '\\' | '@')
 }
 

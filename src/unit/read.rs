@@ -111,4 +111,3 @@ impl Unit {
 fn at(file: &Arc<TextFile>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
     diagnostics.into_iter().map(|diagnostic| Finding { path: file.path.clone(), diagnostic }).collect()
 }
-

@@ -5,6 +5,20 @@ use super::nearest;
 
 const TABLE: &str = include_str!("systemd-keys.txt");
 
+/// Where the table's header ends, which is at its one empty line.
+const HEADER_LENGTH: usize = {
+    let bytes = TABLE.as_bytes();
+    let mut end = 1;
+    while bytes[end - 1] != b'\n' || bytes[end] != b'\n' {
+        end += 1;
+    }
+    end + 1
+};
+
+/// The sections in the table.
+pub const SECTIONS: [&str; 9] =
+    ["Automount", "Install", "Mount", "Path", "Service", "Slice", "Socket", "Timer", "Unit"];
+
 /// The kind of a key's value, in systemd's words (`BOOLEAN`, `SECONDS`, `PATH [ARGUMENT [...]]`, …); `None` if systemd
 /// does not know the key in this section.
 pub fn kind(section: &str, key: &str) -> Option<&'static str> {
@@ -23,9 +37,9 @@ pub fn kind(section: &str, key: &str) -> Option<&'static str> {
     None
 }
 
-/// The sections that have keys.
+/// Whether systemd knows a section, in whichever type of unit.
 pub fn is_section(section: &str) -> bool {
-    keys(section).next().is_some()
+    SECTIONS.contains(&section)
 }
 
 /// All keys of a section.
@@ -38,9 +52,8 @@ pub fn nearest(section: &str, key: &str) -> Option<&'static str> {
     nearest::nearest(key, keys(section))
 }
 
-/// The table without its header, which ends in an empty line.
 fn lines() -> &'static str {
-    TABLE.split_once("\n\n").map_or("", |(_, lines)| lines)
+    &TABLE[HEADER_LENGTH..]
 }
 
 /// The line that holds the byte at `position`, and where it begins.
@@ -61,6 +74,7 @@ mod tests {
             let (name, expected) = line.split_once('=').unwrap();
             let (section, key) = name.split_once('.').unwrap();
             assert_eq!(kind(section, key), Some(expected), "{line}");
+            assert!(is_section(section), "{line}");
             count += 1;
         }
         assert!(count > 900, "{count}");

@@ -1,0 +1,112 @@
+//! What most commands look at: the settings, this host, the unit directory and what is installed. All of it comes from
+//! files, so that commands work without the agent.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use crate::apply;
+use crate::config::{self, Settings};
+use crate::host::Host;
+use crate::render::{self, FileVerdict, Resolution, TargetState};
+use crate::source::units::Library;
+use crate::source::{Look, ScanError, Source};
+use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
+use crate::systemd::{Systemd, UnitState};
+use crate::unit::{Unit, UnitName};
+
+/// This host as far as files tell.
+pub struct Context {
+    pub settings: Settings,
+    pub host: Host,
+    pub memory: Memory,
+    /// `None` if no agent ever ran since boot, or it ended.
+    pub agent: Option<AgentStatus>,
+}
+
+/// The unit directory as it is now.
+pub struct Directory {
+    pub look: Look,
+    pub units: Vec<Arc<Unit>>,
+    pub resolution: Resolution,
+}
+
+impl Context {
+    /// Reads everything but the unit directory.
+    pub fn read() -> anyhow::Result<Self> {
+        let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
+        let host = Host::read(settings.metadata.clone())?;
+        let mut memory = Memory::default();
+        RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY)).load(&mut memory);
+        memory.installed =
+            status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
+        let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok().filter(|agent| is_running(agent.pid));
+        Ok(Self { settings, host, memory, agent })
+    }
+
+    /// Looks at the unit directory as the agent would, without its patience.
+    pub fn directory(&self) -> Result<Directory, ScanError> {
+        let mut look = Source::default().look(&self.settings.unit_dir, &self.settings.trust, Instant::now())?;
+        let units = Library::default().read(&mut look);
+        let (sources, targets) = (self.memory.sources(), self.memory.targets());
+        let resolution = render::resolve(&units, &self.host, self.settings.unplaced, &sources, &targets);
+        Ok(Directory { look, units, resolution })
+    }
+
+    /// What the agent has to say of a unit.
+    pub fn unit_status(&self, name: &UnitName) -> UnitStatus {
+        self.agent.as_ref().and_then(|agent| agent.units.get(name.as_str())).cloned().unwrap_or_default()
+    }
+
+    /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.
+    pub fn machine(&self, is_full: bool) -> String {
+        let id =
+            if is_full { self.host.machine_id.to_string() } else { format!("{}...", self.host.machine_id.short()) };
+        format!("{id}/{}", super::address::primary().unwrap_or_else(|| self.host.hostname.clone()))
+    }
+}
+
+impl Directory {
+    /// The verdict for a unit, preferring the file that is taken.
+    pub fn verdict(&self, name: &UnitName) -> Option<&FileVerdict> {
+        let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.name == *name);
+        let first = verdicts.clone().next();
+        verdicts.find(|verdict| verdict.ruling.word() == "taken").or(first)
+    }
+
+    /// The unit of a verdict.
+    pub fn unit(&self, verdict: &FileVerdict) -> Option<&Arc<Unit>> {
+        self.units.iter().find(|unit| unit.file.path == verdict.path)
+    }
+
+    /// How far a unit is to go on this host.
+    pub fn target(&self, name: &UnitName) -> TargetState {
+        self.resolution.desired.get(name).map_or(TargetState::Inactive, |desired| desired.target)
+    }
+}
+
+/// systemd's states of `names`; templates have none.
+pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Result<BTreeMap<String, UnitState>> {
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.is_template()).map(UnitName::as_str).collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let systemd = Systemd::connect().await?;
+    let states = systemd.states(&names).await?;
+    Ok(states.into_iter().map(|(name, state)| (name.to_owned(), state)).collect())
+}
+
+/// Reads a unit name as people type it: `nginx` is `nginx.service`.
+pub fn unit_name(text: &str) -> anyhow::Result<UnitName> {
+    let has_type =
+        text.rsplit_once('.').is_some_and(|(_, suffix)| crate::unit::UnitType::from_suffix(suffix).is_some());
+    let full = if has_type { text.to_owned() } else { format!("{text}.service") };
+    UnitName::parse(&full).with_context(|| format!("'{text}' is no unit name"))
+}
+
+fn is_running(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
+}

@@ -1,0 +1,126 @@
+//! `sculler explain UNIT`
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::context::{self, Context, Directory};
+use crate::render::{FileVerdict, Ruling};
+use crate::source::{Problem, ScanError};
+use crate::systemd::UnitState;
+use crate::unit::UnitName;
+
+/// Why a unit runs here or does not: the line that decides, what was done, what went wrong and what to do.
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// Units, such as nginx.service or nginx
+    #[arg(required = true)]
+    units: Vec<String>,
+}
+
+impl Explain {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let directory = context.directory();
+        let names: Vec<UnitName> = self.units.iter().map(|text| context::unit_name(text)).collect::<Result<_, _>>()?;
+        // Files tell most; what systemd adds is left out if it does not answer.
+        let states = super::block_on(context::states(&names)).unwrap_or_default();
+        let mut is_known = true;
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                println!();
+            }
+            is_known &= explain(&context, &directory, name, states.get(name.as_str()))?;
+        }
+        Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Prints everything that is known of a unit; false if nothing is.
+pub fn explain(
+    context: &Context,
+    directory: &Result<Directory, ScanError>,
+    name: &UnitName,
+    state: Option<&UnitState>,
+) -> anyhow::Result<bool> {
+    println!("{name} on {} ({})", context.host.hostname, context.host.machine_id);
+    let mut is_known = true;
+    match directory {
+        Err(error) => println!("  {error}"),
+        Ok(directory) => {
+            let verdicts = directory.resolution.verdicts.iter().filter(|verdict| verdict.name == *name);
+            let problems = directory.look.problems.iter().filter(|(path, _)| path.ends_with(name.as_str()));
+            if verdicts.clone().next().is_none() && problems.clone().next().is_none() {
+                println!("  there is no file {name} in {}", context.settings.unit_dir.display());
+                is_known = false;
+            }
+            verdicts.for_each(print_verdict);
+            for (path, problem) in problems {
+                let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+                println!("  {}: {reason}", path.display());
+            }
+        }
+    }
+    if let Some(installed) = context.memory.installed.get(name) {
+        is_known = true;
+        let target =
+            context.memory.units.get(name).and_then(|record| record.linked).map_or("", |_| ", started at boot");
+        println!("  installed as {}/{name}{target}", installed.folder.display());
+        print_difference(directory, name, installed.digest);
+    }
+    if let Some(state) = state {
+        println!("  systemd: {} ({}), {}", state.active, state.sub, state.load);
+    }
+    let status = context.unit_status(name);
+    if let Some(kind) = status.job {
+        println!("  a {kind} is under way");
+    }
+    if let Some(reason) = status.blocked {
+        println!("  refused: {reason}");
+    }
+    if let Some(trouble) = status.trouble {
+        let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() - trouble.since;
+        println!("  {} ({} ago)", trouble.message, in_words(Duration::from_secs_f64(age.max(0.0))));
+        match trouble.retry_at {
+            Some(_) => println!("  it is tried again by itself"),
+            None => println!("  it is not tried again before the file changes; or run 'systemctl start {name}'"),
+        }
+    }
+    if context.agent.is_none() {
+        println!("  the agent is not running, so changes wait; run 'systemctl start sculler'");
+    }
+    Ok(is_known)
+}
+
+fn print_verdict(verdict: &FileVerdict) {
+    let path = verdict.path.display();
+    match &verdict.ruling {
+        Ruling::Taken { line, reason } => println!("  taken: {reason} ({})", place(&path.to_string(), *line)),
+        Ruling::NotTaken { line, reason } => println!("  not taken: {reason} ({})", place(&path.to_string(), *line)),
+        Ruling::Invalid { errors } => {
+            println!("  invalid, so the last good version stays:");
+            errors.iter().for_each(|error| println!("    {error}"));
+        }
+    }
+    verdict.warnings.iter().for_each(|warning| println!("  {warning}"));
+}
+
+fn place(path: &str, line: usize) -> String {
+    if line == 0 { path.to_owned() } else { format!("{path}:{line}") }
+}
+
+fn print_difference(directory: &Result<Directory, ScanError>, name: &UnitName, installed: crate::unit::Digest) {
+    let Ok(directory) = directory else { return };
+    match directory.resolution.desired.get(name) {
+        Some(desired) if desired.digest != installed => println!("  the file has changed since; see 'sculler plan'"),
+        _ => {}
+    }
+}
+
+fn in_words(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds @ 7200..=172_799 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,74 @@
+//! Unit files named on the command line, for the commands that need no host.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+
+use crate::source::units::Library;
+use crate::source::{Look, Problem};
+use crate::unit::file_kind::{FileKind, file_kind};
+use crate::unit::{TextFile, Unit};
+
+/// The units in `paths`, with the drop-ins that lie beside them. A folder stands for everything in it; what is no unit
+/// there is told of on standard error.
+pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
+    let mut look = Look::default();
+    for path in paths {
+        if path.is_dir() {
+            folder(path, &mut look)?;
+            continue;
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match file_kind(name) {
+            FileKind::Unit(_) => {}
+            FileKind::Invalid(error) => bail!("{}: {error}", path.display()),
+            FileKind::Litter => {
+                bail!("{}: editors and tools leave such names behind; it is never read", path.display())
+            }
+            FileKind::Other(reason) => bail!("{}: {reason}", path.display()),
+        }
+        file(path, &mut look)?;
+        let drop_ins = path.with_file_name(format!("{name}.d"));
+        if drop_ins.is_dir() {
+            folder(&drop_ins, &mut look)?;
+        }
+    }
+    let units = Library::default().read(&mut look);
+    for (path, problem) in &look.problems {
+        let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+        eprintln!("{}: {reason}", path.display());
+    }
+    Ok(units)
+}
+
+fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let is_drop_ins = path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".d"));
+    for entry in entries {
+        let entry = entry?.path();
+        let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if crate::unit::file_kind::is_litter(name) {
+            continue;
+        }
+        if entry.is_dir() {
+            folder(&entry, look)?;
+        } else if is_drop_ins || matches!(file_kind(name), FileKind::Unit(_)) {
+            file(&entry, look)?;
+        } else {
+            let reason = match file_kind(name) {
+                FileKind::Other(reason) => reason,
+                FileKind::Invalid(error) => error.to_string(),
+                _ => continue,
+            };
+            look.problems.insert(entry, Problem::NoUnit(reason));
+        }
+    }
+    Ok(())
+}
+
+fn file(path: &Path, look: &mut Look) -> anyhow::Result<()> {
+    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    look.files.insert(path.to_owned(), Arc::new(TextFile { path: path.to_owned(), text: text.into() }));
+    Ok(())
+}

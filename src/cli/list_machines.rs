@@ -1,0 +1,30 @@
+//! `sculler list-machines`
+
+use std::process::ExitCode;
+
+use super::context::Context;
+use super::table::{self, ListOptions};
+
+/// This host; there is no server that would know others.
+#[derive(Debug, clap::Args)]
+pub struct ListMachines {
+    #[command(flatten)]
+    options: ListOptions,
+}
+
+impl ListMachines {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let host = &context.host;
+        let id = match self.options.full {
+            true => host.machine_id.to_string(),
+            false => format!("{}...", host.machine_id.short()),
+        };
+        let pairs: Vec<String> = host.metadata.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let metadata = if pairs.is_empty() { "-".to_owned() } else { pairs.join(",") };
+        let address = super::address::primary().unwrap_or_else(|| "-".to_owned());
+        let row = vec![id.into(), address.into(), metadata.into(), host.hostname.clone().into()];
+        table::print(&["machine", "ip", "metadata", "hostname"], 3, &[row], &self.options)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,75 @@
+//! `sculler list-unit-files`
+
+use std::process::ExitCode;
+
+use super::context::Context;
+use super::table::{self, Cell, ListOptions};
+use crate::render::{Desired, Ruling, TargetState};
+use crate::source::Problem;
+
+/// The columns; fleetctl's five come first, then the reason that fleet never gave.
+const COLUMNS: [&str; 8] = ["unit", "hash", "dstate", "state", "target", "reason", "verdict", "path"];
+
+/// Every file of the unit directory.
+#[derive(Debug, clap::Args)]
+pub struct ListUnitFiles {
+    #[command(flatten)]
+    options: ListOptions,
+}
+
+impl ListUnitFiles {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let directory = context.directory()?;
+        let machine = context.machine(self.options.full);
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        for verdict in &directory.resolution.verdicts {
+            let name = &verdict.name;
+            let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
+            let installed = context.memory.installed.get(name);
+            let is_installed = installed.is_some_and(|installed| installed.source == verdict.path);
+            let blocked = context.unit_status(name).blocked.filter(|_| is_taken);
+            let digest = directory
+                .unit(verdict)
+                .map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest);
+            let hash = digest.map_or("-".to_owned(), |digest| match self.options.full {
+                true => digest.to_string(),
+                false => digest.short(),
+            });
+            let target = if is_taken { directory.target(name) } else { TargetState::Inactive };
+            let state = match (is_installed, target) {
+                (false, _) => TargetState::Inactive,
+                (true, TargetState::Launched) if context.memory.started.contains_key(name) => TargetState::Launched,
+                (true, _) => TargetState::Loaded,
+            };
+            rows.push(vec![
+                name.to_string().into(),
+                hash.into(),
+                table::state(target.as_str()),
+                table::state(state.as_str()),
+                if is_taken || is_installed { machine.clone().into() } else { "-".into() },
+                blocked.unwrap_or_else(|| verdict.ruling.reason()).into(),
+                table::state(verdict.ruling.word()),
+                verdict.path.display().to_string().into(),
+            ]);
+        }
+        for (path, problem) in &directory.look.problems {
+            let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let blank = || Cell::from("-");
+            let verdict = if matches!(problem, Problem::NoUnit(_)) { "no-unit" } else { "invalid" };
+            rows.push(vec![
+                name.into(),
+                blank(),
+                blank(),
+                blank(),
+                blank(),
+                reason.clone().into(),
+                table::state(verdict),
+                path.display().to_string().into(),
+            ]);
+        }
+        table::print(&COLUMNS, 6, &rows, &self.options)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

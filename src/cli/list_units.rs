@@ -1,0 +1,45 @@
+//! `sculler list-units`
+
+use std::process::ExitCode;
+
+use super::context::{self, Context};
+use super::table::{self, Cell, ListOptions};
+use crate::systemd::{ActiveState, LoadState};
+
+/// The columns; fleetctl's four come first.
+const COLUMNS: [&str; 6] = ["unit", "machine", "active", "sub", "load", "hash"];
+
+/// The units installed here.
+#[derive(Debug, clap::Args)]
+pub struct ListUnits {
+    #[command(flatten)]
+    options: ListOptions,
+}
+
+impl ListUnits {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let installed = &context.memory.installed;
+        let states = super::block_on(context::states(installed.keys()))?;
+        let machine = context.machine(self.options.full);
+        let rows: Vec<Vec<Cell>> = installed
+            .iter()
+            .filter(|(name, _)| !name.is_template())
+            .map(|(name, unit)| {
+                let state = states.get(name.as_str());
+                let active = state.map_or(ActiveState::Inactive, |state| state.active);
+                let hash = if self.options.full { unit.digest.to_string() } else { unit.digest.short() };
+                vec![
+                    name.to_string().into(),
+                    machine.clone().into(),
+                    table::state(active.as_str()),
+                    state.map_or("dead", |state| state.sub.as_str()).into(),
+                    table::state(state.map_or(LoadState::NotFound, |state| state.load).as_str()),
+                    hash.into(),
+                ]
+            })
+            .collect();
+        table::print(&COLUMNS, 4, &rows, &self.options)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,76 @@
+//! `sculler plan`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::context::{Context, Directory};
+use crate::observe::{self, Trials};
+use crate::plan::{self, Blocked, Inputs, Situation};
+use crate::render::Ruling;
+use crate::systemd::Systemd;
+
+/// What a pass would do now, and why. Changes nothing.
+#[derive(Debug, clap::Args)]
+pub struct Plan {}
+
+impl Plan {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let directory = context.directory()?;
+        let plan = super::block_on(make(&context, &directory))?;
+        if plan.actions.is_empty() {
+            println!("nothing to do");
+        }
+        for action in &plan.actions {
+            println!("{action}");
+        }
+        let known = context.memory.directory;
+        if known.is_some_and(|known| known != directory.look.identity) {
+            println!(
+                "{} is another directory than at the last pass: removals wait for 30 s without a change, or for \
+                 'sculler reconcile --accept-removal'",
+                context.settings.unit_dir.display()
+            );
+        }
+        let mut is_valid = true;
+        for (unit, blocked) in &plan.blocked {
+            match blocked {
+                Blocked::Invalid(reason) => {
+                    is_valid = false;
+                    println!("refuse {unit}: {reason}");
+                }
+                Blocked::ByHand(reason) => println!("leave {unit}: {reason}"),
+            }
+        }
+        for verdict in &directory.resolution.verdicts {
+            if let Ruling::Invalid { errors } = &verdict.ruling {
+                is_valid = false;
+                errors.iter().for_each(|error| println!("keep {} as it is: {error}", verdict.name));
+            }
+        }
+        Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::Plan> {
+    let jobs = BTreeMap::new();
+    let holds = |path: &Path| directory.look.holds(path);
+    let inputs = Inputs { resolution: &directory.resolution, memory: &context.memory, jobs: &jobs, holds: &holds };
+    let query = plan::in_question(&inputs);
+    let systemd = Systemd::connect().await?;
+    let trials = Path::new("/run/systemd/system.attached");
+    let observed = observe::observe(&systemd, &query, &context.memory, trials, &mut Trials::new()).await?;
+    let mut plan = plan::plan(&Situation {
+        resolution: &directory.resolution,
+        memory: &context.memory,
+        observed: &observed,
+        jobs: &jobs,
+        backing_off: &BTreeSet::new(),
+        bring_back: &BTreeMap::new(),
+        holds: &holds,
+        may_remove: true,
+    });
+    plan.actions.extend(plan::housekeeping(&directory.resolution, &context.memory, &BTreeSet::new()));
+    Ok(plan)
+}

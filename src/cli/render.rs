@@ -1,0 +1,162 @@
+//! `sculler render FILE…`
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::files;
+use crate::config;
+use crate::host::{Host, MACHINE_ID_FILE, MachineId};
+use crate::render::{self, FileVerdict, Ruling};
+use crate::unit::Finding;
+
+/// What a host would make of unit files: the verdict, and what systemd gets. Needs no agent, no root and no Docker.
+#[derive(Debug, clap::Args)]
+pub struct Render {
+    /// Judge for the host with this machine ID instead of this one
+    #[arg(long, value_name = "ID")]
+    machine_id: Option<String>,
+    /// Metadata of that host, instead of this one's
+    #[arg(long, value_name = "K=V")]
+    metadata: Vec<String>,
+    /// Its systemd's version, instead of the newest
+    #[arg(long, value_name = "N")]
+    systemd: Option<u32>,
+    /// Its Docker Engine's API version, instead of the newest
+    #[arg(long, value_name = "V")]
+    docker_api: Option<String>,
+    /// Its Docker Engine keeps containers while it restarts
+    #[arg(long)]
+    live_restore: bool,
+    /// One JSON object for each file, a line each
+    #[arg(long)]
+    json: bool,
+    /// Unit files, or folders of them
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Rendered<'a> {
+    file: &'a Path,
+    name: &'a str,
+    verdict: &'static str,
+    reason: String,
+    errors: Vec<Place<'a>>,
+    warnings: Vec<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    file: &'a Path,
+    line: usize,
+    column: usize,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    name: &'a str,
+    text: String,
+    drop_ins: BTreeMap<&'a str, String>,
+}
+
+impl Render {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let host = self.host()?;
+        let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
+        let units = files::read(&self.files)?;
+        let resolution = render::resolve(&units, &host, unplaced, &BTreeMap::new(), &BTreeMap::new());
+        let mut out = std::io::stdout().lock();
+        let mut is_valid = true;
+        for verdict in &resolution.verdicts {
+            is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
+            let findings =
+                units.iter().find(|unit| unit.file.path == verdict.path).map(|unit| unit.findings.as_slice());
+            let rendered = rendered(verdict, findings.unwrap_or_default(), &resolution);
+            if self.json {
+                writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
+            } else {
+                print(&mut out, &rendered)?;
+            }
+        }
+        Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn host(&self) -> anyhow::Result<Host> {
+        let is_other = self.machine_id.is_some() || !self.metadata.is_empty();
+        let own = match is_other {
+            true => BTreeMap::new(),
+            false => config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?.metadata,
+        };
+        let list = [("SCULLER_METADATA".into(), self.metadata.join(",").into())];
+        let given = config::Settings::merge([config::Fragment::from_environment(list)?])?.metadata;
+        let machine_id = match &self.machine_id {
+            Some(id) => MachineId::parse(id)?,
+            None => MachineId::read(Path::new(MACHINE_ID_FILE))?,
+        };
+        // Only this host's name is known; another's stands for itself in what is printed.
+        let hostname = match self.machine_id {
+            Some(_) => machine_id.short().to_owned(),
+            None => nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        Ok(Host { machine_id, hostname, metadata: if is_other { given } else { own } })
+    }
+}
+
+fn rendered<'a>(verdict: &'a FileVerdict, findings: &'a [Finding], resolution: &'a render::Resolution) -> Rendered<'a> {
+    let errors = match &verdict.ruling {
+        Ruling::Invalid { errors } => errors.iter().map(place).collect(),
+        _ => Vec::new(),
+    };
+    let desired = resolution.desired.get(&verdict.name).filter(|desired| desired.source == verdict.path);
+    let unit = desired.map(|desired| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let drop_ins = desired.files.iter().filter(|file| file.path.contains('/'));
+        Text {
+            name: desired.name.as_str(),
+            text: text(desired.text()),
+            drop_ins: drop_ins.map(|file| (file.path.as_str(), text(&file.text))).collect(),
+        }
+    });
+    Rendered {
+        file: &verdict.path,
+        name: verdict.name.as_str(),
+        verdict: verdict.ruling.word(),
+        reason: verdict.ruling.reason(),
+        errors,
+        warnings: findings.iter().filter(|finding| !finding.is_error()).map(place).collect(),
+        unit,
+    }
+}
+
+fn place(finding: &Finding) -> Place<'_> {
+    Place {
+        file: &finding.path,
+        line: finding.diagnostic.line,
+        column: finding.diagnostic.column,
+        message: &finding.diagnostic.message,
+    }
+}
+
+fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
+    let file = rendered.file.display();
+    writeln!(out, "# {file}: {}: {}", rendered.verdict, rendered.reason)?;
+    for (places, kind) in [(&rendered.errors, "error"), (&rendered.warnings, "warning")] {
+        for place in places {
+            writeln!(out, "# {}:{}:{}: {kind}: {}", place.file.display(), place.line, place.column, place.message)?;
+        }
+    }
+    let Some(unit) = &rendered.unit else { return Ok(()) };
+    for (path, text) in
+        std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text)))
+    {
+        writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
+    }
+    writeln!(out)
+}
