@@ -50,7 +50,7 @@ lint: target
 
 bench: build
 	@$(HOST) setup trixie
-	@SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --bench $(or $(BENCH),main_job)
+	@SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --profile dev --bench $(or $(BENCH),main_job)
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler
