@@ -245,6 +245,7 @@ impl Applier<'_> {
             };
             self.record_unit(&desired.name, Some(record))?;
         }
+        install::save(self.folder);
         Ok(if changed { Done::Outdated } else { Done::Finished })
     }
 

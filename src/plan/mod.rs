@@ -163,7 +163,9 @@ pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTre
     let mut actions = Vec::new();
     for (name, desired) in &resolution.desired {
         let Some(installed) = memory.installed.get(name) else { continue };
-        if installed.digest != desired.digest || backing_off.contains(name) {
+        // Nothing below /run outlives the boot that links are for.
+        let is_volatile = installed.folder.starts_with("/run");
+        if installed.digest != desired.digest || is_volatile || backing_off.contains(name) {
             continue;
         }
         let linked = memory.units.get(name).and_then(|record| record.linked);

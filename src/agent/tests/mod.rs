@@ -156,10 +156,12 @@ fn a_failed_start_waits_for_the_file_and_a_failed_dependency_is_tried_again() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         model.state().results.clear();
         tokio::time::sleep(Duration::from_secs(120)).await;
-        let state = model.state();
-        assert_eq!(state.done.iter().filter(|line| line.contains("a.service")).count(), 1, "{:?}", state.done);
-        assert!(state.units[&name("b.service")].runs.is_some());
-        drop(state);
+        let (done, units) = {
+            let state = model.state();
+            (state.done.clone(), state.units.clone())
+        };
+        assert_eq!(done.iter().filter(|line| line.contains("a.service")).count(), 1, "{:?}", done);
+        assert!(units[&name("b.service")].runs.is_some());
         agent.stop().await;
     });
 }

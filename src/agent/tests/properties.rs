@@ -88,6 +88,11 @@ async fn play(steps: Vec<Step>) {
     agent.stop().await;
     let agent = Running::start(&model);
     agent.change().await;
+    check(&model, done, written, stopped_by_hand);
+    agent.stop().await;
+}
+
+fn check(model: &Model, done: usize, written: [Option<u8>; UNITS.len()], stopped_by_hand: [bool; UNITS.len()]) {
     let state = model.state();
     assert_eq!(state.done.len(), done, "a converged host is left alone: {:?}", state.done);
     for (index, unit) in UNITS.iter().enumerate() {
@@ -102,8 +107,6 @@ async fn play(steps: Vec<Step>) {
             Some(installed) => assert_eq!(running, Some(installed.facts.run), "{unit}: {:?}", state.done),
         }
     }
-    drop(state);
-    agent.stop().await;
 }
 
 proptest! {
