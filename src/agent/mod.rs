@@ -244,7 +244,7 @@ impl<W: World> Agent<W> {
                 }
                 Err(Failure::Systemd(error)) if error.is_unknown() => self.lost_systemd(&error),
                 Err(failure) => {
-                    let message = failure.to_string();
+                    let message = format!("{} failed: {failure}", outcome.action.word());
                     for unit in outcome.action.units() {
                         let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
                         self.troubles.retry(&unit, version, message.clone(), now);

@@ -24,7 +24,7 @@ pub enum Cause {
     NotStarted,
     /// sculler stopped it for a change that was taken back meanwhile.
     Back,
-    /// An earlier pass wrote the file and was cut off before the start.
+    /// An earlier pass wrote the file, and did not get as far as the start.
     Unfinished,
 }
 
@@ -39,7 +39,7 @@ impl Cause {
             Self::Gone => "no file asks for it on this host any more",
             Self::NotStarted => "it is wanted and has not run since boot",
             Self::Back => "its file is back as it was",
-            Self::Unfinished => "an earlier pass was cut off before the start",
+            Self::Unfinished => "it has not been started as its file says yet",
         }
     }
 }
