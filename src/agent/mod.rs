@@ -369,7 +369,10 @@ impl<W: World> Agent<W> {
                 self.settings.unit_dir.display()
             )
         }));
+        // What has just gone missing still counts as there: until that is settled, nobody knows what another directory
+        // takes away.
         if !plan.wants_removal
+            && self.look.again.is_none()
             && let Err(failure) = self.world.accept_directory(self.look.identity)
         {
             tracing::warn!("{failure}");

@@ -118,13 +118,10 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut needs_reload = BTreeSet::new();
     for name in surplus(situation.resolution, situation.memory, situation.holds) {
-        if situation.backing_off.contains(name) {
-            continue;
-        }
-        if situation.may_remove {
-            plan.actions.extend(unit::remove(situation, name));
-        } else {
+        if !situation.may_remove {
             plan.wants_removal = true;
+        } else if !situation.backing_off.contains(name) {
+            plan.actions.extend(unit::remove(situation, name));
         }
     }
     for (name, desired) in &situation.resolution.desired {
