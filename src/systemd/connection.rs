@@ -146,12 +146,6 @@ impl Systemd {
         Ok(self.manager.reload().await?)
     }
 
-    /// Carries out `[Install]` of each, after undoing what an earlier one did.
-    pub async fn reenable(&self, names: &[&str]) -> Result<(), Error> {
-        self.manager.reenable_unit_files(names, false, false).await?;
-        Ok(())
-    }
-
     /// Carries out `[Install]` of each.
     pub async fn enable(&self, names: &[&str]) -> Result<(), Error> {
         self.manager.enable_unit_files(names, false, false).await?;
