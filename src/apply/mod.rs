@@ -17,7 +17,7 @@ use crate::render::Desired;
 use crate::status::Installed;
 use crate::status::{Memory, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
-use crate::unit::UnitName;
+use crate::unit::{Digest, UnitName};
 
 /// Calls to systemd under way at once; more only wait in the bus.
 const CALLS_AT_ONCE: usize = 64;
@@ -106,7 +106,7 @@ impl Applier<'_> {
         let result = match &action {
             Action::Stop { unit, .. } => self.stop(unit).await,
             Action::Remove { unit } => self.remove(unit).await,
-            Action::Write { desired, outdates, .. } => self.write(desired, *outdates),
+            Action::Write { desired, outdates, runs, .. } => self.write(desired, *outdates, *runs),
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
             Action::Adopt { unit, run } => {
                 self.record_started(unit, Some(Started { run: *run, before: String::new(), is_done: true }))
@@ -144,13 +144,12 @@ impl Applier<'_> {
         Ok(if is_loaded { Done::Outdated } else { Done::Finished })
     }
 
-    fn write(&mut self, desired: &Desired, outdates: bool) -> Result<Done, Failure> {
+    fn write(&mut self, desired: &Desired, outdates: bool, runs: Option<Digest>) -> Result<Done, Failure> {
         let name = &desired.name;
-        if let Some(installed) = self.memory.installed.get(name)
+        if let Some(run) = runs
             && !self.memory.started.contains_key(name)
         {
             // If the agent dies before the restart, the next one must know what runs.
-            let run = installed.facts.run;
             self.record_started(name, Some(Started { run, before: String::new(), is_done: true }))?;
         }
         install::write(self.folder, desired)?;
