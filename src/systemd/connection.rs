@@ -79,7 +79,8 @@ impl Systemd {
                         // Nobody owns the name for a moment: the next owner will be announced.
                         Some(None) => {}
                         Some(Some(_)) => {
-                            if manager.subscribe().await.is_err() {
+                            // A subscription can survive a daemon-reexec: then systemd refuses a second one.
+                            if manager.subscribe().await.map_err(Error::from).is_err_and(|error| error.is_unknown()) {
                                 break;
                             }
                             let _ = events.send(Event::ManagerChanged);
