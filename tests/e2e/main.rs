@@ -13,6 +13,7 @@ mod directory;
 mod edits;
 mod git;
 mod harness;
+mod kinds;
 mod lifecycle;
 mod litter;
 mod names;
