@@ -115,7 +115,7 @@ impl Systemd {
             .build()
             .await?;
         let interface = zbus::names::InterfaceName::from_static_str_unchecked("org.freedesktop.systemd1.Unit");
-        let all = properties.get_all(interface.into()).await.map_err(zbus::Error::from)?;
+        let all = properties.get_all(interface).await.map_err(zbus::Error::from)?;
         Ok(Details::new(all))
     }
 
@@ -194,7 +194,7 @@ pub struct Details {
     /// Whether its condition held at the last start attempt, if there was one.
     pub condition_failed: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
-    /// `ConsistsOf=`.
+    /// `ConsistsOf=`; [`crate::observe`] keeps those that are up.
     pub dependents: Vec<String>,
 }
 
