@@ -117,7 +117,11 @@ fn units_that_require_a_restarted_one_come_back_with_it() {
     let before = host.invocation("base.service");
     host.put("base.service", &base("3", "1000004"));
     host.wait_restarted("base.service", &before);
-    host.wait_active("requires.service");
+    for unit in ["requires.service", "bound.service", "theirs.service"] {
+        host.wait_active(unit);
+    }
+    // Nothing is queued any more
+    host.wait_until("all jobs are over", SOON, || host.sh("systemctl list-jobs --no-legend").is_empty());
     host.settle();
     assert_eq!(host.property("part.service", "ActiveState"), "inactive");
 }
