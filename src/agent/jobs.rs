@@ -91,3 +91,9 @@ pub fn explain(job: &Job, result: &str) -> String {
         _ => format!("{unit} did not start (result '{result}'); see 'journalctl -u {unit}'"),
     }
 }
+
+/// What to do about a timer, socket or path that has nothing to start.
+pub fn explain_missing(job: &Job, triggered: &str) -> String {
+    let unit = &job.unit;
+    format!("{unit} did not start, since it starts {triggered}, which sculler does not run here; add its file")
+}

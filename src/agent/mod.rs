@@ -284,9 +284,14 @@ impl<W: World> Agent<W> {
             return true;
         }
         let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
-        // What it depends on did not come up: the unit itself has not been tried.
-        if result == "dependency" {
-            self.troubles.retry(&job.unit, version, jobs::explain(&job, result), Instant::now());
+        // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
+        let untried = match (result, self.missing_triggered(&job.unit)) {
+            ("dependency", _) => Some(jobs::explain(&job, result)),
+            ("failed", Some(triggered)) => Some(jobs::explain_missing(&job, triggered)),
+            _ => None,
+        };
+        if let Some(message) = untried {
+            self.troubles.retry(&job.unit, version, message, Instant::now());
             self.look_again_at(self.troubles.next_retry(Instant::now()));
             return false;
         }
@@ -298,6 +303,13 @@ impl<W: World> Agent<W> {
             _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
         }
         false
+    }
+
+    /// What a timer, socket or path starts, if that is not installed.
+    fn missing_triggered(&self, unit: &UnitName) -> Option<&str> {
+        let triggered = self.resolution.desired.get(unit)?.facts.triggers.as_deref()?;
+        let is_installed = self.world.memory().installed.keys().any(|name| name.as_str() == triggered);
+        (!is_installed).then_some(triggered)
     }
 
     fn lost_systemd(&mut self, error: &Error) {

@@ -78,6 +78,12 @@ pub fn remove(folder: &Path, name: &UnitName) -> Result<(), Failure> {
     at(&drop_ins, files::remove_folder(&drop_ins))
 }
 
+/// Puts an empty file in the place of a unit file that is not there any more.
+pub fn restore(folder: &Path, name: &UnitName) -> Result<(), Failure> {
+    let unit_file = folder.join(name.as_str());
+    at(&unit_file, files::replace(&unit_file, b"[Unit]\n"))
+}
+
 /// Whether `sculler.target` does not want the unit.
 pub fn link_is_missing(name: &UnitName) -> bool {
     observe::boot_link(name).symlink_metadata().is_err()

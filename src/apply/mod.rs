@@ -132,7 +132,13 @@ impl Applier<'_> {
 
     async fn remove(&mut self, unit: &UnitName) -> Result<Done, Failure> {
         let Some(installed) = self.memory.installed.get(unit).cloned() else { return Ok(Done::Finished) };
-        self.systemd.disable(&[unit.as_str()]).await?;
+        if let Err(error) = self.systemd.disable(&[unit.as_str()]).await {
+            // An earlier removal was cut off, or somebody took the unit file away: systemd removes the links of files that
+            // are there alone.
+            let Error::NotLoadable { .. } = error else { return Err(error.into()) };
+            install::restore(&installed.folder, unit)?;
+            self.systemd.disable(&[unit.as_str()]).await?;
+        }
         install::remove(&installed.folder, unit)?;
         self.memory.installed.remove(unit);
         self.forget(unit)?;
@@ -270,12 +276,11 @@ impl Applier<'_> {
 
 async fn start_one(systemd: Systemd, action: Action) -> Outcome {
     let since = Instant::now();
-    let Action::Start { unit, is_restart, has_failed, bring_back, .. } = &action else {
+    let Action::Start { unit, is_restart, has_history, bring_back, .. } = &action else {
         unreachable!("only starts are queued")
     };
     let result = async {
-        if *has_failed {
-            // A start limit that was hit belongs to the old version.
+        if *has_history {
             systemd.reset_failed(unit.as_str()).await?;
         }
         let (job, kind) = if *is_restart {

@@ -85,7 +85,9 @@ pub async fn observe(
             && (query.changed.contains_key(name) || !is_settled_start && memory.installed.contains_key(name))
             && !observed.collisions.contains_key(name)
         {
-            observed.details.insert(name.clone(), systemd.details(name.as_str()).await?);
+            let mut details = systemd.details(name.as_str()).await?;
+            keep_those_up(systemd, &mut details.dependents).await?;
+            observed.details.insert(name.clone(), details);
         }
     }
     for (name, desired) in &query.changed {
@@ -104,6 +106,19 @@ pub async fn observe(
     }
     observed.unlinked = query.units.iter().filter(|name| is_unlinked(name, memory)).cloned().collect();
     Ok(observed)
+}
+
+/// A dependent that is down was stopped by somebody, or waits for its trigger: nobody is to bring it back.
+async fn keep_those_up(systemd: &Systemd, dependents: &mut Vec<String>) -> Result<(), Error> {
+    if dependents.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = dependents.iter().map(String::as_str).collect();
+    let states = systemd.states(&names).await?;
+    let up: HashSet<String> =
+        states.into_iter().filter(|(_, state)| state.is_up()).map(|(name, _)| name.to_owned()).collect();
+    dependents.retain(|name| up.contains(name));
+    Ok(())
 }
 
 /// Where systemd keeps the boot link of a unit.

@@ -95,8 +95,9 @@ pub enum Action {
         unit: UnitName,
         /// Whether it is up and has to be restarted.
         is_restart: bool,
-        /// Whether it is in the failed state, which may hold a start limit.
-        has_failed: bool,
+        /// Whether systemd may hold the starts of an earlier version against it: a start limit that was hit, or is
+        /// about to be by one that fails again and again.
+        has_history: bool,
         /// [`crate::unit::Facts::run`] of what is started.
         run: Digest,
         /// Its invocation ID until now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Action, Blocked, Cause, Situation};
 use crate::render::Desired;
 use crate::status::{Installed, Progress, Started};
-use crate::systemd::{ActiveState, JobKind, LoadState, UnitState};
+use crate::systemd::{JobKind, LoadState, UnitState};
 use crate::unit::UnitName;
 
 /// The steps for one unit in this pass.
@@ -159,7 +159,7 @@ fn start(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitS
     Action::Start {
         unit: name.clone(),
         is_restart: state.is_some_and(UnitState::is_up),
-        has_failed: state.is_some_and(|state| state.active == ActiveState::Failed),
+        has_history: state.is_some_and(UnitState::is_in_memory),
         run: desired.facts.run,
         before: situation.observed.details.get(name).map(|details| details.invocation_id.clone()).unwrap_or_default(),
         cause,

@@ -72,6 +72,15 @@ impl Host {
         self.invocation(unit)
     }
 
+    /// Waits until a unit is wanted at boot, and systemd has read that.
+    pub fn wait_enabled(&self, unit: &str) {
+        self.wait_until(&format!("{unit} is wanted at boot"), SOON, || {
+            self.exists(&format!("/etc/systemd/system/sculler.target.wants/{unit}"))
+                && self.property(unit, "NeedDaemonReload") == "no"
+                && self.property("sculler.target", "Wants").split(' ').any(|wanted| wanted == unit)
+        });
+    }
+
     /// Waits until nothing is left of a unit: neither process nor file nor record, nor systemd's memory.
     pub fn wait_gone(&self, unit: &str) {
         let files = [

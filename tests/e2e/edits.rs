@@ -184,6 +184,7 @@ fn a_unit_that_does_not_start_says_so_and_runs_when_its_file_is_mended() {
         "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=10ms\n[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=3\n\
          [X-Fleet]\nGlobal=true\n",
     );
+    host.wait_for_unit("web.service", "NRestarts", "3", SOON);
     host.wait_for_unit("web.service", "ActiveState", "failed", SOON);
     host.put(
         "web.service",
@@ -222,4 +223,26 @@ fn systemd_reads_its_units_again_only_when_it_has_to() {
         host.property("web.service", "NeedDaemonReload") == "no"
             && host.property("ssh.service", "NeedDaemonReload") == "no"
     });
+}
+
+#[test]
+fn a_unit_that_fails_again_and_again_is_mended_at_any_moment_of_it() {
+    let host = Host::boot("flapping").with_agent();
+    let unit = |command: &str| {
+        format!(
+            "[Service]\nExecStart={command}\nRestart=always\nRestartSec=20ms\n\n[Unit]\nStartLimitIntervalSec=1h\n\
+             StartLimitBurst=3\n\n[X-Fleet]\nGlobal=true\n"
+        )
+    };
+    for round in 0..10 {
+        host.put("web.service", &unit(&format!("/bin/sh -c 'exit 1; {round}'")));
+        host.wait_until("it has failed", SOON, || host.property("web.service", "Result") == "exit-code");
+        host.put("web.service", &unit(&format!("/bin/sleep 100000{round}")));
+        host.wait_until("the mended version runs", SOON, || {
+            let pid = host.property("web.service", "MainPID");
+            host.try_sh(&format!("tr '\\0' ' ' < /proc/{pid}/cmdline")).stdout.trim()
+                == format!("/bin/sleep 100000{round}")
+        });
+        assert_eq!(host.settle(), Vec::<String>::new());
+    }
 }

@@ -35,6 +35,8 @@ fn stopping_killing_and_upgrading_the_agent_stops_nothing() {
     host.settle();
     untouched("SIGKILL");
     // A package's upgrade: another file in its place, then a restart
+    host.wait_enabled("web.service");
+    host.wait_enabled("app.service");
     let reloads = host.reloads();
     host.sh("cp /usr/bin/sculler /usr/bin/.sculler.new && mv /usr/bin/.sculler.new /usr/bin/sculler");
     host.sh("systemctl restart sculler");

@@ -14,6 +14,7 @@ mod edits;
 mod fleet;
 mod git;
 mod harness;
+mod kinds;
 mod lifecycle;
 mod litter;
 mod names;
