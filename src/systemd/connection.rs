@@ -188,7 +188,7 @@ pub struct Details {
     /// Whether its condition held at the last start attempt, if there was one.
     pub condition_failed: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
-    /// `ConsistsOf=`; [`crate::observe`] keeps those that are up.
+    /// `ConsistsOf=`; observation keeps those that are up.
     pub dependents: Vec<String>,
 }
 
