@@ -137,8 +137,8 @@ fn a_copied_disk_without_an_agent_starts_nothing_of_its_twin_either() {
 fn a_slow_unit_does_not_hold_up_the_boot() {
     let host = Host::boot("slow-boot").with_agent();
     // It would wait for ever for a boot that waits for it
-    let slow = "[Service]\nExecStartPre=/bin/sh -c 'until systemctl is-active multi-user.target sculler.service; do sleep 0.1; \
-                done'\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n";
+    let slow = "[Service]\nExecStartPre=/bin/sh -c 'until systemctl -q is-active multi-user.target; do sleep 0.1; done'\n\
+                TimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n";
     host.put("slow.service", slow);
     host.wait_active("slow.service");
     host.wait_until("it is wanted at boot", SOON, || {

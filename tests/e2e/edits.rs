@@ -118,6 +118,10 @@ fn a_text_that_only_systemd_refuses_is_tried_before_anything_is_stopped() {
     // A file name of 300 characters
     host.put("web.service", &service(&format!("/bin/{}", "x".repeat(300))));
     host.wait_until("the edit is refused", SOON, || !host.settle().is_empty());
+    // sculler's own check would name a line and a column
+    let problems = host.settle();
+    assert!(problems.iter().all(|line| line.starts_with("/etc/sculler/units/web.service: ")), "{problems:?}");
+    assert!(host.status()["units"]["web.service"]["blocked"].is_string(), "{problems:?}");
     host.assert_untouched("web.service", &invocation);
     assert_eq!(host.sh("find /run/systemd /etc/systemd -name 'sculler-trial*'"), "");
     host.put("web.service", &service("/bin/sleep 1000000"));

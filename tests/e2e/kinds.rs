@@ -12,13 +12,18 @@ fn a_service_that_a_timer_socket_or_path_starts_waits_for_it() {
     for kind in ["timer", "socket", "path"] {
         host.put(&format!("by-{kind}.service"), &oneshot(&format!("by-{kind}")));
     }
+    // They come first, and run, since nothing else would start them; a socket refuses to start while its service runs
+    for kind in ["timer", "socket", "path"] {
+        host.wait_told(&format!("started by-{kind}.service"));
+        host.wait_for_unit(&format!("by-{kind}.service"), "ActiveState", "inactive", SOON);
+    }
     host.put("by-timer.timer", &trigger("Timer", "OnActiveSec=1h"));
     host.put("by-socket.socket", &trigger("Socket", "ListenStream=/run/by-socket.sock"));
     host.put("by-path.path", &trigger("Path", "PathExists=/run/by-path-now"));
     for unit in ["by-timer.timer", "by-socket.socket", "by-path.path"] {
         host.wait_active(unit);
     }
-    // The services came first, and ran, since nothing else would have started them
+    // From now on they wait
     host.sh("rm -f /run/by-timer /run/by-path; systemctl restart sculler");
     assert_eq!(host.settle(), Vec::<String>::new());
     assert!(!host.exists("/run/by-path") && !host.exists("/run/by-timer"));
