@@ -123,6 +123,8 @@ fn boot(label: &str) -> Host {
 
 fn boot_with_sculler(label: &str) -> Host {
     let host = boot(label);
+    // As tmpfiles.d makes it at boot
+    host.make_dir(unit_dir::ATTACHED);
     host.install_sculler();
     std::thread::sleep(Duration::from_secs(1));
     host
