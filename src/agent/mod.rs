@@ -7,6 +7,8 @@ mod removal;
 mod report;
 mod request;
 mod run;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod world;
 
@@ -242,7 +244,7 @@ impl<W: World> Agent<W> {
                 }
                 Err(Failure::Systemd(error)) if error.is_unknown() => self.lost_systemd(&error),
                 Err(failure) => {
-                    let message = failure.to_string();
+                    let message = format!("{} failed: {failure}", outcome.action.word());
                     for unit in outcome.action.units() {
                         let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
                         self.troubles.retry(&unit, version, message.clone(), now);
@@ -367,7 +369,10 @@ impl<W: World> Agent<W> {
                 self.settings.unit_dir.display()
             )
         }));
+        // What has just gone missing still counts as there: until that is settled, nobody knows what another directory
+        // takes away.
         if !plan.wants_removal
+            && self.look.again.is_none()
             && let Err(failure) = self.world.accept_directory(self.look.identity)
         {
             tracing::warn!("{failure}");

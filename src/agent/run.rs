@@ -18,15 +18,18 @@ use crate::source::watch::Mounts;
 /// Requests that may wait for the loop.
 const REQUESTS: usize = 16;
 
+/// How often to look whether broken settings were mended at start.
+const SETTINGS_POLL: Duration = Duration::from_secs(1);
+
 /// How long to wait before asking for the bus again at start.
 const RECONNECT: Duration = Duration::from_millis(500);
 
 /// Runs the agent until SIGTERM or SIGINT.
 pub async fn run() -> anyhow::Result<()> {
-    let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
-    let host = Host::read(settings.metadata.clone())?;
-    let (signals, signals_in) = mpsc::unbounded_channel();
+    let (signals, mut signals_in) = mpsc::unbounded_channel();
     forward_signals(&signals)?;
+    let Some(settings) = first_settings(&mut signals_in).await else { return Ok(()) };
+    let host = Host::read(settings.metadata.clone())?;
     let changed = Arc::new(Notify::new());
     let (events, events_in) = mpsc::unbounded_channel();
     let (requests, requests_in) = mpsc::channel(REQUESTS);
@@ -53,6 +56,29 @@ pub async fn run() -> anyhow::Result<()> {
     agent.run(inbox).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     Ok(())
+}
+
+/// Waits for settings that can be read: an agent without them changes nothing, and one that ended would have to be
+/// started again by hand. `None` if it was told to end meanwhile.
+async fn first_settings(signals: &mut mpsc::UnboundedReceiver<Signal>) -> Option<Settings> {
+    let mut told = None;
+    loop {
+        let problem = match read_settings() {
+            Ok(settings) => return Some(settings),
+            Err(problem) => problem,
+        };
+        if told.as_ref() != Some(&problem) {
+            tracing::warn!(sculler_action = "settings", "{problem}; waiting for settings that can be read");
+            let status = format!("waiting for settings that can be read: {problem}");
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(&status)]);
+            told = Some(problem);
+        }
+        let signal = tokio::time::timeout(SETTINGS_POLL, signals.recv()).await;
+        if signal == Ok(Some(Signal::Shutdown)) {
+            return None;
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    }
 }
 
 fn read_settings() -> Result<Settings, String> {

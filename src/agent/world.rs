@@ -1,6 +1,5 @@
 //! The seam between the loop and the host: the real one here, a fake in the loop's own tests.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
+use crate::source::route::route;
 use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
@@ -104,15 +104,19 @@ impl Host {
         Ok(systemd)
     }
 
-    fn watch(&mut self, folders: &BTreeMap<PathBuf, Identity>, settings: &Settings) -> bool {
+    fn watch(&mut self, look: Option<&Look>, settings: &Settings) -> bool {
         let configuration = Path::new(config::CONFIG_DIRECTORY);
-        let mut folders = folders.clone();
+        let mut folders = look.map(|look| look.folders.clone()).unwrap_or_default();
         for folder in [configuration, &config::drop_in_directory(configuration)] {
             if let Ok(metadata) = std::fs::metadata(folder) {
                 folders.insert(folder.to_owned(), Identity::of(&metadata));
             }
         }
-        let added = self.watch.update(&folders, &[&settings.unit_dir, configuration]);
+        let mut roots = vec![settings.unit_dir.clone(), configuration.to_owned()];
+        roots.extend(route(&settings.unit_dir));
+        roots.extend(route(&config::main_file(configuration)));
+        roots.extend(look.into_iter().flat_map(|look| look.links.iter().cloned()));
+        let added = self.watch.update(&folders, &roots);
         if self.watch.failure != self.watch_failure {
             self.watch_failure = self.watch.failure.clone();
             if let Some(failure) = &self.watch_failure {
@@ -135,9 +139,8 @@ impl World for Host {
         }
         let mut result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
         for _ in 1..LOOKS_AT_ONCE {
-            let folders = result.as_ref().map(|look| look.folders.clone()).unwrap_or_default();
             // What happened in a folder before it was watched has to be looked at.
-            if !self.watch(&folders, settings) {
+            if !self.watch(result.as_ref().ok(), settings) {
                 break;
             }
             result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());

@@ -52,6 +52,17 @@ pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Lets the disk have what was installed, in the background: a power cut would otherwise leave empty files for the next
+/// boot. It is done once for many files, when their units run already.
+pub fn save(folder: &Path) {
+    let folder = folder.to_owned();
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = std::fs::File::open(&folder).and_then(|folder| Ok(nix::unistd::syncfs(folder)?)) {
+            tracing::warn!("{} cannot be saved to disk: {error}", folder.display());
+        }
+    });
+}
+
 /// Removes what [`write`] installed.
 pub fn remove(folder: &Path, name: &UnitName) -> Result<(), Failure> {
     let unit_file = folder.join(name.as_str());

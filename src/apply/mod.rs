@@ -14,8 +14,8 @@ pub use install::{FOLDERS, choose_folder};
 use crate::config::TARGET;
 use crate::plan::Action;
 use crate::render::Desired;
-use crate::status::Installed;
-use crate::status::{Memory, RecordFiles, Started, UnitRecord};
+
+use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::UnitName;
 
@@ -108,9 +108,7 @@ impl Applier<'_> {
             Action::Remove { unit } => self.remove(unit).await,
             Action::Write { desired, outdates, .. } => self.write(desired, *outdates),
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
-            Action::Adopt { unit, run } => {
-                self.record_started(unit, Some(Started { run: *run, before: String::new(), is_done: true }))
-            }
+            Action::Adopt { unit, run } => self.record_started(unit, Some(Started::done(*run))),
             Action::Forget { unit } => self.forget(unit),
             Action::Link { units } => self.link(units).await,
             Action::Unlink { unit } => self.unlink(unit).await,
@@ -119,7 +117,12 @@ impl Applier<'_> {
         Outcome { action, result, took: since.elapsed() }
     }
 
-    async fn stop(&self, unit: &UnitName) -> Result<Done, Failure> {
+    async fn stop(&mut self, unit: &UnitName) -> Result<Done, Failure> {
+        // If its file is back before the stop is over, this was nobody's will.
+        let installed = self.memory.installed.get(unit).map(|installed| installed.facts.run);
+        if let Some(run) = self.memory.started.get(unit).map(|started| started.run).or(installed) {
+            self.record_started(unit, Some(Started::pending(run)))?;
+        }
         match self.systemd.stop(unit.as_str()).await {
             Ok(job) => Ok(Done::Job(job, JobKind::Stop)),
             // It went away by itself between the look and the stop.
@@ -146,12 +149,14 @@ impl Applier<'_> {
 
     fn write(&mut self, desired: &Desired, outdates: bool) -> Result<Done, Failure> {
         let name = &desired.name;
-        if let Some(installed) = self.memory.installed.get(name)
-            && !self.memory.started.contains_key(name)
-        {
-            // If the agent dies before the restart, the next one must know what runs.
-            let run = installed.facts.run;
-            self.record_started(name, Some(Started { run, before: String::new(), is_done: true }))?;
+        // If the agent dies before the start, the next one must know what runs and what was to be started.
+        let started = match self.memory.installed.get(name) {
+            Some(installed) => Some(Started::done(installed.facts.run)),
+            None if desired.is_launched() => Some(Started::pending(desired.facts.run)),
+            None => None,
+        };
+        if started.is_some() && !self.memory.started.contains_key(name) {
+            self.record_started(name, started)?;
         }
         install::write(self.folder, desired)?;
         let installed = Installed {
@@ -186,7 +191,7 @@ impl Applier<'_> {
         let mut calls = JoinSet::new();
         for action in starts {
             if let Action::Start { unit, run, before, .. } = &action {
-                let started = Started { run: *run, before: before.clone(), is_done: false };
+                let started = Started { run: *run, before: before.clone(), progress: Progress::Announced };
                 if let Err(failure) = self.record_started(unit, Some(started)) {
                     outcomes.push(Outcome { action, result: Err(failure), took: Duration::ZERO });
                     continue;
@@ -240,6 +245,7 @@ impl Applier<'_> {
             };
             self.record_unit(&desired.name, Some(record))?;
         }
+        install::save(self.folder);
         Ok(if changed { Done::Outdated } else { Done::Finished })
     }
 
@@ -294,8 +300,8 @@ fn record_failure(unit: &UnitName, error: std::io::Error) -> Failure {
 /// Records that the start of a unit has happened, with whatever result.
 pub fn finish_start(memory: &mut Memory, records: &RecordFiles, unit: &UnitName) -> Result<(), Failure> {
     match memory.started.get(unit) {
-        Some(started) if !started.is_done => {
-            let started = Started { is_done: true, ..started.clone() };
+        Some(started) if !started.is_done() => {
+            let started = Started { progress: Progress::Done, ..started.clone() };
             records.set_started(memory, unit, Some(started)).map_err(|error| record_failure(unit, error))
         }
         _ => Ok(()),

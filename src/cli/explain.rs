@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::context::{self, Context, Directory};
 use crate::render::{FileVerdict, Ruling};
 use crate::source::{Problem, ScanError};
-use crate::systemd::UnitState;
+use crate::systemd::{ActiveState, UnitState};
 use crate::unit::UnitName;
 
 /// Why a unit runs here or does not: the line that decides, what was done, what went wrong and what to do.
@@ -68,7 +68,11 @@ pub fn explain(
         print_difference(directory, name, installed.digest);
     }
     if let Some(state) = state {
-        println!("  systemd: {} ({}), {}", state.active, state.sub, state.load);
+        let hint = match state.active {
+            ActiveState::Failed => format!("; see 'sculler journal {name}'"),
+            _ => String::new(),
+        };
+        println!("  systemd: {} ({}), {}{hint}", state.active, state.sub, state.load);
     }
     let status = context.unit_status(name);
     if let Some(kind) = status.job {

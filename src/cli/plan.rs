@@ -8,6 +8,7 @@ use super::context::{Context, Directory};
 use crate::observe::{self, Trials};
 use crate::plan::{self, Blocked, Inputs, Situation};
 use crate::render::Ruling;
+use crate::source::Problem;
 use crate::systemd::Systemd;
 
 /// What a pass would do now, and why. Changes nothing.
@@ -47,6 +48,12 @@ impl Plan {
             if let Ruling::Invalid { errors } = &verdict.ruling {
                 is_valid = false;
                 errors.iter().for_each(|error| println!("keep {} as it is: {error}", verdict.name));
+            }
+        }
+        for (path, problem) in &directory.look.problems {
+            if let Problem::Refused(reason) = problem {
+                is_valid = false;
+                println!("refuse {}: {reason}", path.display());
             }
         }
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })

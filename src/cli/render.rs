@@ -74,11 +74,10 @@ impl Render {
         let resolution = render::resolve(&units, &host, unplaced, &BTreeMap::new(), &BTreeMap::new());
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;
-        for verdict in &resolution.verdicts {
+        // There is a verdict for each unit, in their order.
+        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let findings =
-                units.iter().find(|unit| unit.file.path == verdict.path).map(|unit| unit.findings.as_slice());
-            let rendered = rendered(verdict, findings.unwrap_or_default(), &resolution);
+            let rendered = rendered(verdict, &unit.findings, &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {

@@ -1,11 +1,13 @@
 //! `sculler status [UNIT…]`
 
+use std::collections::HashSet;
 use std::process::{Command, ExitCode};
 
 use super::context::{self, Context};
 use super::explain;
 use crate::render::Ruling;
 use crate::source::Problem;
+use crate::systemd::ActiveState;
 use crate::unit::UnitName;
 
 /// The agent, or some units in sculler's and systemd's words.
@@ -35,50 +37,56 @@ impl Status {
 }
 
 fn overview(context: &Context) -> anyhow::Result<ExitCode> {
-    let mut is_well = true;
-    let mut wrong = |line: String| {
-        is_well = false;
-        println!("  {line}");
-    };
     println!(
         "{} ({}), unit directory {}",
         context.host.hostname,
         context.host.machine_id,
         context.settings.unit_dir.display()
     );
+    let mut wrong: Vec<String> = Vec::new();
     match &context.agent {
-        None => wrong("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
+        None => wrong.push("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
         Some(agent) => {
             println!("agent {} is running (PID {})", agent.version, agent.pid);
-            agent.problems.iter().for_each(|problem| wrong(problem.clone()));
+            wrong.extend(agent.problems.iter().cloned());
             for (unit, status) in &agent.units {
                 if let Some(kind) = &status.job {
-                    println!("  {unit}: {kind} under way");
+                    println!("{unit}: {kind} under way");
                 }
-                for reason in status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message)) {
-                    wrong(format!("{unit}: {reason}"));
-                }
+                let reasons = status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message));
+                wrong.extend(reasons.map(|reason| format!("{unit}: {reason}")));
             }
         }
     }
     match context.directory() {
-        Err(error) => wrong(error.to_string()),
+        Err(error) => wrong.push(error.to_string()),
         Ok(directory) => {
             let verdicts = &directory.resolution.verdicts;
             let count = |word: &str| verdicts.iter().filter(|verdict| verdict.ruling.word() == word).count();
             let (taken, other, invalid) = (count("taken"), count("not-taken"), count("invalid"));
-            println!("{taken} unit files run here, {other} are not for this host, {invalid} are invalid");
+            println!("unit files: {taken} taken, {other} not for this host, {invalid} invalid");
             for verdict in verdicts {
                 if let Ruling::Invalid { errors } = &verdict.ruling {
-                    errors.iter().for_each(|error| wrong(error.to_string()));
+                    wrong.extend(errors.iter().map(ToString::to_string));
                 }
             }
             for (path, problem) in &directory.look.problems {
                 if let Problem::Refused(reason) = problem {
-                    wrong(format!("{}: {reason}", path.display()));
+                    wrong.push(format!("{}: {reason}", path.display()));
                 }
             }
         }
     }
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match super::block_on(context::states(context.memory.installed.keys())) {
+        Err(error) => wrong.push(error.to_string()),
+        Ok(states) => {
+            let failed = states.iter().filter(|(_, state)| state.active == ActiveState::Failed);
+            wrong.extend(failed.map(|(unit, _)| format!("{unit} has failed; see 'sculler journal {unit}'")));
+        }
+    }
+    // The agent and the files may say the same.
+    let mut told = HashSet::new();
+    wrong.retain(|line| told.insert(line.clone()));
+    wrong.iter().for_each(|line| println!("  {line}"));
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 /// Options of every listing.
@@ -93,7 +92,10 @@ pub fn print(known: &[&str], default: usize, rows: &[Vec<Cell>], options: &ListO
         for field in &options.fields {
             match known.iter().position(|known| known == field) {
                 Some(column) => columns.push(column),
-                None => bail!("there is no column '{field}'; there are {}", known.join(", ")),
+                None => {
+                    let message = format!("there is no column '{field}'; there are {}", known.join(", "));
+                    return Err(super::UsageError(message).into());
+                }
             }
         }
     }

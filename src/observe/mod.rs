@@ -80,7 +80,7 @@ pub async fn observe(
     }
     for name in &query.units {
         let Some(state) = observed.states.get(name) else { continue };
-        let is_settled_start = memory.started.get(name).is_some_and(|started| started.is_done);
+        let is_settled_start = memory.started.get(name).is_some_and(|started| started.is_done());
         if state.is_in_memory()
             && (query.changed.contains_key(name) || !is_settled_start && memory.installed.contains_key(name))
             && !observed.collisions.contains_key(name)

@@ -22,7 +22,9 @@ pub enum Cause {
     Gone,
     /// It is wanted and has not run since boot.
     NotStarted,
-    /// An earlier pass wrote the file and was cut off before the start.
+    /// sculler stopped it for a change that was taken back meanwhile.
+    Back,
+    /// An earlier pass wrote the file, and did not get as far as the start.
     Unfinished,
 }
 
@@ -36,7 +38,8 @@ impl Cause {
             Self::StopsDifferently => "its file changed, and how it stops with it",
             Self::Gone => "no file asks for it on this host any more",
             Self::NotStarted => "it is wanted and has not run since boot",
-            Self::Unfinished => "an earlier pass was cut off before the start",
+            Self::Back => "its file is back as it was",
+            Self::Unfinished => "it has not been started as its file says yet",
         }
     }
 }

@@ -9,12 +9,11 @@ mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 
 pub use action::{Action, Cause};
 
 use crate::observe::{Observed, Query};
-use crate::render::{Desired, Resolution, TargetState};
+use crate::render::{Resolution, TargetState};
 use crate::status::Memory;
 use crate::systemd::JobKind;
 use crate::unit::UnitName;
@@ -68,12 +67,10 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
         let started = memory.started.get(name);
         let is_new = installed.is_none();
         let is_changed = installed.is_some_and(|installed| installed.digest != desired.digest);
-        let is_startable = !name.is_template();
-        let wants_start = desired.target == TargetState::Launched && is_startable;
-        let is_unsettled = is_startable
+        let is_unsettled = !name.is_template()
             && match started {
-                None => wants_start,
-                Some(started) => !started.is_done || started.run != desired.facts.run,
+                None => desired.is_launched(),
+                Some(started) => !started.is_done() || started.run != desired.facts.run,
             };
         if is_new {
             query.new.insert(name.clone(), desired.clone());
@@ -121,13 +118,10 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut needs_reload = BTreeSet::new();
     for name in surplus(situation.resolution, situation.memory, situation.holds) {
-        if situation.backing_off.contains(name) {
-            continue;
-        }
-        if situation.may_remove {
-            plan.actions.extend(unit::remove(situation, name));
-        } else {
+        if !situation.may_remove {
             plan.wants_removal = true;
+        } else if !situation.backing_off.contains(name) {
+            plan.actions.extend(unit::remove(situation, name));
         }
     }
     for (name, desired) in &situation.resolution.desired {
@@ -166,7 +160,9 @@ pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTre
     let mut actions = Vec::new();
     for (name, desired) in &resolution.desired {
         let Some(installed) = memory.installed.get(name) else { continue };
-        if installed.digest != desired.digest || backing_off.contains(name) {
+        // Nothing below /run outlives the boot that links are for.
+        let is_volatile = installed.folder.starts_with("/run");
+        if installed.digest != desired.digest || is_volatile || backing_off.contains(name) {
             continue;
         }
         let linked = memory.units.get(name).and_then(|record| record.linked);
@@ -180,9 +176,4 @@ pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTre
         actions.push(Action::Link { units: link });
     }
     actions
-}
-
-/// Whether `desired` has to be started by sculler at all.
-fn is_launched(desired: &Arc<Desired>) -> bool {
-    desired.target == TargetState::Launched && !desired.name.is_template()
 }

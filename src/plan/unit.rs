@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Action, Blocked, Cause, Situation, is_launched};
+use super::{Action, Blocked, Cause, Situation};
 use crate::render::Desired;
-use crate::status::{Installed, Started};
+use crate::status::{Installed, Progress, Started};
 use crate::systemd::{ActiveState, JobKind, LoadState, UnitState};
 use crate::unit::UnitName;
 
@@ -53,7 +53,7 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
 fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
     let outdates = state.is_some_and(UnitState::is_in_memory);
     let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates };
-    if !is_launched(desired) {
+    if !desired.is_launched() {
         return Decision { actions: vec![write], ..Decision::default() };
     }
     let start = start(situation, desired, state, Cause::New);
@@ -88,7 +88,7 @@ fn change(
     }
     let cause = if matters { Cause::Changed } else { Cause::ChangedHarmlessly };
     let write = Action::Write { desired: desired.clone(), cause, outdates };
-    if !matters || !is_up && !is_launched(desired) {
+    if !matters || !is_up && !desired.is_launched() {
         return Decision { actions: vec![write], ..Decision::default() };
     }
     if let Some(blocked) = masked(state) {
@@ -113,12 +113,14 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     let started = situation.memory.started.get(name);
     let cause = match started {
         None if state.is_up() => return adopt(),
-        None if !is_launched(desired) => return Decision::default(),
+        None if !desired.is_launched() => return Decision::default(),
         // It ran since boot and ended, or was stopped by hand.
         None if details.is_some_and(|details| details.has_run) => return adopt(),
         None => Cause::NotStarted,
         Some(started) if started.run != desired.facts.run => Cause::Unfinished,
-        Some(started) if started.is_done => return Decision::default(),
+        Some(started) if started.is_done() => return Decision::default(),
+        Some(started) if started.progress == Progress::Pending && state.is_up() => return adopt(),
+        Some(started) if started.progress == Progress::Pending => Cause::Back,
         // Queued by an agent that did not live to see it run.
         Some(_) if matches!(state.job, Some(JobKind::Start | JobKind::Restart)) => return adopt(),
         Some(started) if ran_meanwhile(started, details.map(|details| details.invocation_id.as_str())) => {
@@ -126,7 +128,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         }
         Some(_) => Cause::Unfinished,
     };
-    if !state.is_up() && !is_launched(desired) {
+    if !state.is_up() && !desired.is_launched() {
         return adopt();
     }
     if let Some(blocked) = masked(Some(state)) {

@@ -80,6 +80,11 @@ impl Desired {
         Self { name: unit.name.clone(), source, files, digest, facts: unit.facts.clone(), target }
     }
 
+    /// Whether it is to be started at all; a template never is.
+    pub fn is_launched(&self) -> bool {
+        self.target == TargetState::Launched && !self.name.is_template()
+    }
+
     /// The unit file itself.
     pub fn text(&self) -> &[u8] {
         self.files.last().map_or(&[], |file| &file.text)

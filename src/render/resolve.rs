@@ -16,7 +16,7 @@ pub struct Resolution {
     pub desired: BTreeMap<UnitName, Arc<Desired>>,
     /// Units whose files are there but invalid: what is installed of them stays.
     pub kept: BTreeSet<UnitName>,
-    /// One for each unit file, by path.
+    /// One for each unit file, in their order.
     pub verdicts: Vec<FileVerdict>,
 }
 

@@ -5,6 +5,7 @@
 //! again"; nothing here depends on an event having come.
 
 pub mod lease;
+pub mod route;
 pub mod scan;
 pub mod trust;
 pub mod units;
@@ -48,6 +49,8 @@ pub struct Look {
     pub again: Option<Instant>,
     /// The folders whose changes matter.
     pub folders: BTreeMap<PathBuf, Identity>,
+    /// Symlinks outside of them on the way to files and folders that count.
+    pub links: BTreeSet<PathBuf>,
     /// The same for the same files with the same bytes.
     pub fingerprint: u64,
 }

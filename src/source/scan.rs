@@ -1,6 +1,6 @@
 //! One walk through the unit directory: what lies there now, read as far as it changed since the last walk.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use super::lease;
+use super::route::route;
 use super::trust::Trust;
 use crate::unit::TextFile;
 use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind, is_litter};
@@ -57,6 +58,8 @@ pub struct Scan {
     pub others: BTreeMap<PathBuf, String>,
     /// Every folder whose changes matter, with its identity.
     pub folders: BTreeMap<PathBuf, Identity>,
+    /// Symlinks outside of them on the way to what counts.
+    pub links: BTreeSet<PathBuf>,
     /// Whether a Git operation is under way in or above the directory.
     pub git_is_busy: bool,
 }
@@ -337,7 +340,10 @@ impl Walk<'_> {
     }
 
     fn watch_target_of(&mut self, path: &Path) {
-        let Ok(real) = std::fs::canonicalize(path) else { return };
+        let mut steps = route(path);
+        let Some(real) = steps.pop() else { return };
+        // The first is the symlink itself, in a folder that is watched anyway.
+        self.scan.links.extend(steps.into_iter().skip(1));
         let Some(folder) = real.parent() else { return };
         if let Ok(metadata) = std::fs::metadata(folder) {
             self.scan.folders.insert(folder.to_owned(), Identity::of(&metadata));

@@ -53,14 +53,14 @@ impl Watch {
 
     /// Watches exactly `folders`, and of each folder above one of `roots` only the way down. True if anything was
     /// added: what happened there before must be looked at.
-    pub fn update(&mut self, folders: &BTreeMap<PathBuf, Identity>, roots: &[&Path]) -> bool {
+    pub fn update(&mut self, folders: &BTreeMap<PathBuf, Identity>, roots: &[PathBuf]) -> bool {
         self.failure = None;
         let mut wanted = folders.clone();
         let mut ways = BTreeMap::new();
         for root in roots {
             for (step, above) in root.ancestors().zip(root.ancestors().skip(1)) {
                 let Ok(metadata) = std::fs::metadata(above) else { continue };
-                if !wanted.contains_key(above) {
+                if !folders.contains_key(above) {
                     ways.insert(step.to_owned(), above.to_owned());
                 }
                 wanted.entry(above.to_owned()).or_insert_with(|| Identity::of(&metadata));

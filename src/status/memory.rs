@@ -22,8 +22,37 @@ pub struct Started {
     /// took place, even if the agent did not live to see it.
     #[serde(default)]
     pub before: String,
-    /// Whether the start is known to have happened.
-    pub is_done: bool,
+    /// How far it got.
+    pub progress: Progress,
+}
+
+/// How far the start of a unit got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// It is about to be asked for.
+    Announced,
+    /// It has happened, with whatever result: from now on a stop is somebody's will.
+    Done,
+    /// It is to be asked for if the unit is down: its files are just being written, or sculler itself stopped it.
+    Pending,
+}
+
+impl Started {
+    /// A version that runs, or ran and ended.
+    pub fn done(run: Digest) -> Self {
+        Self { run, before: String::new(), progress: Progress::Done }
+    }
+
+    /// A version that is to be started.
+    pub fn pending(run: Digest) -> Self {
+        Self { run, before: String::new(), progress: Progress::Pending }
+    }
+
+    /// Whether there is nothing left to do for it.
+    pub fn is_done(&self) -> bool {
+        self.progress == Progress::Done
+    }
 }
 
 /// What must outlive a reboot, in `/var/lib/sculler/units/NAME/record.json`.

@@ -5,5 +5,5 @@ mod memory;
 mod publish;
 
 pub use installed::{Installed, scan as scan_installed};
-pub use memory::{Memory, RecordFiles, Started, UnitRecord};
+pub use memory::{Memory, Progress, RecordFiles, Started, UnitRecord};
 pub use publish::{AgentStatus, STATUS_FILE, Trouble, UnitStatus, publish, read, seconds_now};

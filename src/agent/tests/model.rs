@@ -1,0 +1,305 @@
+//! A host in memory: files, systemd as far as the loop sees it, and what was done to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::agent::world::World;
+use crate::apply::{Done, Failure, Outcome};
+use crate::config::Settings;
+use crate::observe::{Observed, Query};
+use crate::plan::Action;
+use crate::source::{Identity, Look, ScanError};
+use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
+use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
+use crate::unit::{Digest, TextFile, UnitName};
+
+/// The host, which outlives the agent.
+#[derive(Debug, Default)]
+pub struct State {
+    pub files: BTreeMap<PathBuf, Arc<TextFile>>,
+    pub directory: u64,
+    pub directory_error: bool,
+    pub memory: Memory,
+    pub units: HashMap<UnitName, RunningUnit>,
+    /// Starts and stops that were carried out, in words.
+    pub done: Vec<String>,
+    /// Units whose jobs end when the test says so.
+    pub slow: Vec<UnitName>,
+    /// What the next start of a unit ends with, if not `done`.
+    pub results: HashMap<UnitName, &'static str>,
+    /// Calls that get no answer.
+    pub silent_calls: usize,
+    pub observed: usize,
+    events: Option<mpsc::UnboundedSender<Event>>,
+    next_job: u32,
+    jobs: BTreeMap<u32, (UnitName, JobKind)>,
+}
+
+/// A unit in PID 1's memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunningUnit {
+    /// The text that PID 1 holds.
+    pub loaded: Option<Digest>,
+    /// The text that runs.
+    pub runs: Option<Digest>,
+    pub invocations: usize,
+    pub job: Option<JobKind>,
+}
+
+/// A handle that the test and the agent share.
+#[derive(Clone, Default)]
+pub struct Model(Arc<Mutex<State>>);
+
+impl Model {
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Another agent takes over; the events of the old one are lost.
+    pub fn connect(&self) -> mpsc::UnboundedReceiver<Event> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.state().events = Some(sender);
+        receiver
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = PathBuf::from("/units").join(name);
+        let file = Arc::new(TextFile { path: path.clone(), text: text.as_bytes().into() });
+        self.state().files.insert(path, file);
+    }
+
+    pub fn remove(&self, name: &str) {
+        self.state().files.remove(&PathBuf::from("/units").join(name));
+    }
+
+    /// Ends the jobs of a slow unit.
+    pub fn finish(&self, unit: &str) {
+        let unit = UnitName::parse(unit).unwrap();
+        let mut state = self.state();
+        let ids: Vec<u32> = state.jobs.iter().filter(|(_, (name, _))| *name == unit).map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| state.finish(id));
+    }
+
+    /// `systemctl stop`
+    pub fn stop_by_hand(&self, unit: &UnitName) {
+        if let Some(unit) = self.state().units.get_mut(unit) {
+            unit.runs = None;
+        }
+    }
+}
+
+impl State {
+    fn queue(&mut self, unit: &UnitName, kind: JobKind) -> Done {
+        self.next_job += 1;
+        let id = self.next_job;
+        let replaced: Vec<u32> = self.jobs.iter().filter(|(_, (name, _))| name == unit).map(|(id, _)| *id).collect();
+        for id in replaced {
+            self.jobs.remove(&id);
+            self.tell(id, unit, "canceled");
+        }
+        self.jobs.insert(id, (unit.clone(), kind));
+        self.units.entry(unit.clone()).or_default().job = Some(kind);
+        if !self.slow.contains(unit) {
+            self.finish(id);
+        }
+        Done::Job(id, kind)
+    }
+
+    fn finish(&mut self, id: u32) {
+        let Some((name, kind)) = self.jobs.remove(&id) else { return };
+        let installed = self.memory.installed.get(&name).map(|installed| installed.facts.run);
+        let result = self.results.get(&name).copied().filter(|_| kind != JobKind::Stop).unwrap_or("done");
+        let unit = self.units.entry(name.clone()).or_default();
+        unit.job = None;
+        if kind == JobKind::Stop {
+            unit.runs = None;
+            self.done.push(format!("stop {name}"));
+        } else {
+            unit.loaded = unit.loaded.or(installed);
+            unit.runs = unit.loaded.filter(|_| result == "done");
+            if result != "dependency" {
+                unit.invocations += 1;
+            }
+            self.done.push(format!("{kind} {name}"));
+        }
+        self.tell(id, &name, result);
+    }
+
+    fn tell(&self, id: u32, unit: &UnitName, result: &str) {
+        if let Some(events) = &self.events {
+            let _ = events.send(Event::JobRemoved { id, unit: unit.to_string(), result: result.to_owned() });
+        }
+    }
+
+    fn carry_out(&mut self, action: &Action) -> Result<Done, Failure> {
+        if self.silent_calls > 0 && matches!(action, Action::Start { .. } | Action::Stop { .. }) {
+            self.silent_calls -= 1;
+            if let Action::Start { unit, run, before, .. } = action {
+                let started = Started { run: *run, before: before.clone(), progress: Progress::Announced };
+                self.memory.started.insert(unit.clone(), started);
+            }
+            return Err(Failure::Systemd(Error::Unknown("no answer".to_owned())));
+        }
+        match action {
+            Action::Stop { unit, .. } => {
+                if let Some(started) = self.memory.started.get_mut(unit) {
+                    started.progress = Progress::Pending;
+                }
+                return Ok(self.queue(unit, JobKind::Stop));
+            }
+            Action::Remove { unit } => {
+                self.memory.installed.remove(unit);
+                self.memory.started.remove(unit);
+                self.memory.units.remove(unit);
+                self.done.push(format!("remove {unit}"));
+            }
+            Action::Write { desired, outdates, .. } => {
+                let name = &desired.name;
+                let started = match self.memory.installed.get(name) {
+                    Some(installed) => Started::done(installed.facts.run),
+                    None => Started::pending(desired.facts.run),
+                };
+                self.memory.started.entry(name.clone()).or_insert(started);
+                let installed = Installed {
+                    folder: PathBuf::new(),
+                    source: desired.source.clone(),
+                    digest: desired.digest,
+                    facts: desired.facts.clone(),
+                };
+                self.memory.installed.insert(name.clone(), installed);
+                return Ok(if *outdates { Done::Outdated } else { Done::Finished });
+            }
+            Action::Reload { .. } => {
+                for (name, unit) in &mut self.units {
+                    unit.loaded = self.memory.installed.get(name).map(|installed| installed.facts.run);
+                }
+            }
+            Action::Adopt { unit, run } => {
+                self.memory.started.insert(unit.clone(), Started::done(*run));
+            }
+            Action::Forget { unit } => {
+                self.memory.started.remove(unit);
+                self.memory.units.remove(unit);
+            }
+            Action::Start { unit, is_restart, run, before, .. } => {
+                let started = Started { run: *run, before: before.clone(), progress: Progress::Announced };
+                self.memory.started.insert(unit.clone(), started);
+                let kind = if *is_restart { JobKind::Restart } else { JobKind::Start };
+                return Ok(self.queue(unit, kind));
+            }
+            Action::Link { units } => {
+                for desired in units {
+                    let record = UnitRecord { linked: Some(desired.digest), ..UnitRecord::default() };
+                    self.memory.units.insert(desired.name.clone(), record);
+                }
+                return Ok(Done::Outdated);
+            }
+            Action::Unlink { unit } => {
+                self.memory.units.remove(unit);
+            }
+        }
+        Ok(Done::Finished)
+    }
+}
+
+/// What the agent holds: a copy of the memory, taken when it starts, and the model.
+pub struct FakeWorld {
+    pub model: Model,
+    memory: Memory,
+}
+
+impl FakeWorld {
+    pub fn new(model: &Model) -> Self {
+        let mut world = Self { model: model.clone(), memory: Memory::default() };
+        world.read();
+        world
+    }
+
+    fn read(&mut self) {
+        let state = self.model.state();
+        self.memory = Memory {
+            installed: state.memory.installed.clone(),
+            started: state.memory.started.clone(),
+            units: state.memory.units.clone(),
+            directory: state.memory.directory,
+        };
+    }
+}
+
+impl World for FakeWorld {
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn look(&mut self, _: &Settings) -> Result<Look, ScanError> {
+        let state = self.model.state();
+        if state.directory_error {
+            return Err(ScanError::Missing("/units".into()));
+        }
+        Ok(Look {
+            identity: Identity { device: 1, inode: state.directory },
+            files: state.files.clone(),
+            fingerprint: state.files.len() as u64,
+            ..Look::default()
+        })
+    }
+
+    async fn observe(&mut self, query: &Query) -> Result<Observed, Error> {
+        let mut observed = Observed::default();
+        let mut state = self.model.state();
+        state.observed += 1;
+        for name in &query.units {
+            let unit = state.units.get(name).cloned().unwrap_or_default();
+            let is_up = unit.runs.is_some() || matches!(unit.job, Some(JobKind::Start | JobKind::Restart));
+            observed.states.insert(
+                name.clone(),
+                UnitState {
+                    id: name.to_string(),
+                    load: if unit.loaded.is_some() { LoadState::Loaded } else { LoadState::NotFound },
+                    active: if is_up { ActiveState::Active } else { ActiveState::Inactive },
+                    sub: String::new(),
+                    description: String::new(),
+                    job: unit.job,
+                },
+            );
+            let invocation_id = if unit.invocations > 0 { unit.invocations.to_string() } else { String::new() };
+            let details = Details { invocation_id, has_run: unit.invocations > 0, ..Details::default() };
+            observed.details.insert(name.clone(), details);
+        }
+        Ok(observed)
+    }
+
+    async fn apply(&mut self, actions: Vec<Action>) -> Vec<Outcome> {
+        let outcomes = actions
+            .into_iter()
+            .map(|action| {
+                let result = self.model.state().carry_out(&action);
+                Outcome { action, result, took: Duration::ZERO }
+            })
+            .collect();
+        self.read();
+        outcomes
+    }
+
+    fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure> {
+        if let Some(started) = self.model.state().memory.started.get_mut(unit) {
+            started.progress = Progress::Done;
+        }
+        self.read();
+        Ok(())
+    }
+
+    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
+        self.model.state().memory.directory = Some(identity);
+        self.memory.directory = Some(identity);
+        Ok(())
+    }
+
+    fn disconnect(&mut self) {}
+
+    fn publish(&mut self, _: &AgentStatus) {}
+}
