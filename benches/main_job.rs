@@ -57,6 +57,8 @@ impl Scale {
 }
 
 fn main() {
+    // Beside this bench cargo builds a binary without optimization
+    assert!(std::env::var_os("SCULLER_BIN").is_some(), "run 'make bench', which sets SCULLER_BIN to the release build");
     let only = std::env::var("ONLY").unwrap_or_default();
     let wants = |part: &str| only.is_empty() || only.split(',').any(|word| word == part);
     let scale = Scale::chosen();

@@ -16,8 +16,7 @@ pub fn by_hand(host: &Host, count: usize) -> Duration {
     let names = names(count);
     host.make_dir(ATTACHED);
     for name in &names {
-        std::fs::write(host.path(ATTACHED).join(name), sleeper())
-            .expect("the disk can be written");
+        std::fs::write(host.path(ATTACHED).join(name), sleeper()).expect("the disk can be written");
     }
     // A command line of its own, since a shell's may not be that long
     host.write("/run/start", &format!("systemctl start {}\n", names.join(" ")));
