@@ -48,6 +48,7 @@ pub trait World {
 pub struct Host {
     systemd: Option<Systemd>,
     events: mpsc::UnboundedSender<Event>,
+    changed: Arc<Notify>,
     memory: Memory,
     records: RecordFiles,
     folder: PathBuf,
@@ -60,9 +61,6 @@ pub struct Host {
 
 /// Where trial loads put their files for a moment.
 const TRIAL_FOLDER: &str = "/run/systemd/system.attached";
-
-/// How often to look again when folders appeared while looking.
-const LOOKS_AT_ONCE: usize = 4;
 
 impl Host {
     /// Reads the records and what is installed. `changed` is notified when something changes on disk, `events` gets
@@ -87,7 +85,8 @@ impl Host {
             records,
             folder,
             source,
-            watch: Watch::new(changed)?,
+            watch: Watch::new(changed.clone())?,
+            changed,
             unit_dir: settings.unit_dir.clone(),
             trials: Trials::new(),
             watch_failure: None,
@@ -137,13 +136,10 @@ impl World for Host {
             self.unit_dir = settings.unit_dir.clone();
             self.source = Source::new(self.memory.sources().into_values());
         }
-        let mut result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
-        for _ in 1..LOOKS_AT_ONCE {
-            // What happened in a folder before it was watched has to be looked at.
-            if !self.watch(result.as_ref().ok(), settings) {
-                break;
-            }
-            result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
+        let result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
+        // What happened in a folder before it was watched has to be looked at, and the settings be read again.
+        if self.watch(result.as_ref().ok(), settings) {
+            self.changed.notify_one();
         }
         result
     }

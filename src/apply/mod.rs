@@ -14,10 +14,9 @@ pub use install::{FOLDERS, choose_folder};
 use crate::config::TARGET;
 use crate::plan::Action;
 use crate::render::Desired;
-
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
-use crate::unit::UnitName;
+use crate::unit::{Digest, UnitName};
 
 /// Calls to systemd under way at once; more only wait in the bus.
 const CALLS_AT_ONCE: usize = 64;
@@ -106,7 +105,7 @@ impl Applier<'_> {
         let result = match &action {
             Action::Stop { unit, .. } => self.stop(unit).await,
             Action::Remove { unit } => self.remove(unit).await,
-            Action::Write { desired, outdates, .. } => self.write(desired, *outdates),
+            Action::Write { desired, outdates, runs, .. } => self.write(desired, *outdates, *runs),
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
             Action::Adopt { unit, run } => self.record_started(unit, Some(Started::done(*run))),
             Action::Forget { unit } => self.forget(unit),
@@ -147,11 +146,11 @@ impl Applier<'_> {
         Ok(if is_loaded { Done::Outdated } else { Done::Finished })
     }
 
-    fn write(&mut self, desired: &Desired, outdates: bool) -> Result<Done, Failure> {
+    fn write(&mut self, desired: &Desired, outdates: bool, runs: Option<Digest>) -> Result<Done, Failure> {
         let name = &desired.name;
         // If the agent dies before the start, the next one must know what runs and what was to be started.
-        let started = match self.memory.installed.get(name) {
-            Some(installed) => Some(Started::done(installed.facts.run)),
+        let started = match runs {
+            Some(run) => Some(Started::done(run)),
             None if desired.is_launched() => Some(Started::pending(desired.facts.run)),
             None => None,
         };

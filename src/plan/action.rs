@@ -69,6 +69,8 @@ pub enum Action {
         cause: Cause,
         /// Whether PID 1 holds an older text that a later daemon-reload has to replace.
         outdates: bool,
+        /// [`crate::unit::Facts::run`] of what was started since boot before the write, if anything was.
+        runs: Option<Digest>,
     },
     /// daemon-reload before the starts.
     Reload {

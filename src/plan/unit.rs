@@ -52,7 +52,7 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
 /// A unit that is not installed yet.
 fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
     let outdates = state.is_some_and(UnitState::is_in_memory);
-    let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates };
+    let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates, runs: None };
     if !desired.is_launched() {
         return Decision { actions: vec![write], ..Decision::default() };
     }
@@ -71,9 +71,11 @@ fn change(
     if is_stopping(situation, name, state) {
         return Decision::default();
     }
-    let running = situation.memory.started.get(name).map_or(installed.facts.run, |started| started.run);
+    let started = situation.memory.started.get(name);
+    let running = started.map_or(installed.facts.run, |started| started.run);
     let matters = running != desired.facts.run;
     let is_up = state.is_some_and(UnitState::is_up);
+    let has_run = is_up || situation.observed.details.get(name).is_some_and(|details| details.has_run);
     let outdates = state.is_some_and(UnitState::is_in_memory);
     if matters && is_up && installed.facts.stop != desired.facts.stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
@@ -87,13 +89,17 @@ fn change(
         };
     }
     let cause = if matters { Cause::Changed } else { Cause::ChangedHarmlessly };
-    let write = Action::Write { desired: desired.clone(), cause, outdates };
-    if !matters || !is_up && !desired.is_launched() {
+    let runs = has_run.then_some(running);
+    let write = Action::Write { desired: desired.clone(), cause, outdates, runs };
+    // On a copied disk all that changed is the mark, whose condition kept the unit from starting at boot.
+    let is_due = matters || started.is_none() && !has_run;
+    if !is_due || !is_up && !desired.is_launched() {
         return Decision { actions: vec![write], ..Decision::default() };
     }
     if let Some(blocked) = masked(state) {
         return Decision { actions: vec![write], blocked: Some(blocked), ..Decision::default() };
     }
+    let cause = if matters { cause } else { Cause::NotStarted };
     let start = start(situation, desired, state, cause);
     Decision { actions: vec![write, start], needs_reload: outdates, blocked: None }
 }

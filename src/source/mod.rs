@@ -7,6 +7,8 @@
 pub mod lease;
 pub mod route;
 pub mod scan;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 pub mod units;
 pub mod watch;

@@ -76,7 +76,7 @@ pub enum Silence {
 }
 
 /// What makes a folder the same one: device and inode.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
     /// `st_dev`
     pub device: u64,
@@ -148,6 +148,7 @@ impl Scanner {
             new: HashMap::new(),
             scan: Scan { identity: Identity::of(&metadata), ..Scan::default() },
             trusted_folders: HashSet::new(),
+            entered: HashSet::new(),
         };
         walk.scan.git_is_busy = real.ancestors().any(|folder| folder.join(".git/index.lock").exists());
         let result = walk.folder(directory, &metadata, None, 0);
@@ -172,12 +173,15 @@ struct Walk<'a> {
     new: HashMap<PathBuf, Read>,
     scan: Scan,
     trusted_folders: HashSet<PathBuf>,
+    entered: HashSet<Identity>,
 }
 
 impl Walk<'_> {
     /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
     fn folder(&mut self, path: &Path, metadata: &Metadata, drop_ins_of: Option<&str>, depth: usize) -> io::Result<()> {
         self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
+        self.entered.insert(Identity::of(metadata));
+        let mut linked = Vec::new();
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let path = entry.path();
@@ -206,11 +210,20 @@ impl Walk<'_> {
             } else {
                 None
             };
-            let is_folder = target.as_ref().map_or_else(|| kind.is_dir(), Metadata::is_dir);
-            if is_folder {
-                self.subfolder(path, &name, target, drop_ins_of, depth);
+            match target {
+                Some(metadata) if metadata.is_dir() => linked.push((path, name, metadata)),
+                None if kind.is_dir() => self.subfolder(path, &name, None, drop_ins_of, depth),
+                target => self.file(path, &name, target, drop_ins_of),
+            }
+        }
+        // After the real folders and in a fixed order, so that of several ways to a folder it is always the same that
+        // counts.
+        linked.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+        for (path, name, metadata) in linked {
+            if self.entered.contains(&Identity::of(&metadata)) {
+                self.scan.others.insert(path, "the symlink leads to a folder that is read already".to_owned());
             } else {
-                self.file(path, &name, target, drop_ins_of);
+                self.subfolder(path, &name, Some(metadata), drop_ins_of, depth);
             }
         }
         Ok(())

@@ -79,7 +79,8 @@ impl Systemd {
                         // Nobody owns the name for a moment: the next owner will be announced.
                         Some(None) => {}
                         Some(Some(_)) => {
-                            if manager.subscribe().await.is_err() {
+                            // A subscription can survive a daemon-reexec: then systemd refuses a second one.
+                            if manager.subscribe().await.map_err(Error::from).is_err_and(|error| error.is_unknown()) {
                                 break;
                             }
                             let _ = events.send(Event::ManagerChanged);
@@ -144,12 +145,6 @@ impl Systemd {
     /// daemon-reload.
     pub async fn reload(&self) -> Result<(), Error> {
         Ok(self.manager.reload().await?)
-    }
-
-    /// Carries out `[Install]` of each, after undoing what an earlier one did.
-    pub async fn reenable(&self, names: &[&str]) -> Result<(), Error> {
-        self.manager.reenable_unit_files(names, false, false).await?;
-        Ok(())
     }
 
     /// Carries out `[Install]` of each.

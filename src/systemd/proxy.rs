@@ -44,9 +44,6 @@ pub trait Manager {
     /// Carries out the `[Install]` sections.
     fn enable_unit_files(&self, files: &[&str], runtime: bool, force: bool) -> zbus::Result<(bool, Vec<FileChange>)>;
 
-    /// Removes what earlier `[Install]` sections made and carries out the present ones.
-    fn reenable_unit_files(&self, files: &[&str], runtime: bool, force: bool) -> zbus::Result<(bool, Vec<FileChange>)>;
-
     /// Removes every link to the units.
     fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<FileChange>>;
 

@@ -1,6 +1,6 @@
 //! Reboots, power cuts and copied disks.
 
-use crate::agent::{ATTACHED, SOON, service, sleeper, unit_path};
+use crate::agent::{ATTACHED, SOON, service, sleeper};
 use crate::host::{Host, Suite};
 
 const COREOS001: &str = "df515c3682aa43b4ae2b7d2168e17d38";
@@ -134,21 +134,17 @@ fn a_copied_disk_without_an_agent_starts_nothing_of_its_twin_either() {
 #[test]
 fn a_slow_unit_does_not_hold_up_the_boot() {
     let host = Host::boot("slow-boot").with_agent();
-    let slow = "[Service]\nExecStartPre=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.1; done'\nTimeoutStartSec=infinity\n\
-                ExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n";
-    host.sh("touch /run/go");
+    // It would wait for ever for a boot that waits for it
+    let slow = "[Service]\nExecStartPre=/bin/sh -c 'until systemctl is-active multi-user.target sculler.service; do sleep 0.1; \
+                done'\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[X-Fleet]\nGlobal=true\n";
     host.put("slow.service", slow);
     host.wait_active("slow.service");
     host.wait_until("it is wanted at boot", SOON, || {
         host.exists("/etc/systemd/system/sculler.target.wants/slow.service")
     });
     host.settle();
-    // Returns when the host is up
     host.reboot();
-    assert_eq!(host.property("slow.service", "ActiveState"), "activating");
-    assert!(host.is_active("multi-user.target") && host.is_active("sculler.service"));
-    host.run_sleeper("quick.service");
-    host.sh("touch /run/go");
     host.wait_active("slow.service");
-    assert!(host.exists(&unit_path("slow.service")));
+    let time = |unit: &str| host.property(unit, "ActiveEnterTimestampMonotonic").parse::<u64>().expect("a number");
+    assert!(time("multi-user.target") < time("slow.service"));
 }

@@ -24,8 +24,10 @@ fn the_agent_goes_on_when_systemd_and_the_bus_are_restarted_or_killed() {
             host.try_sh(line);
             let unit = format!("{name}.service");
             host.run_sleeper(&unit);
-            // The end of the job is heard of
-            host.wait_told(&format!("started {unit}"));
+            // Jobs and their ends survive what systemd does to itself; over another bus, only their results are seen
+            if name.starts_with("re") && *name != "restart" {
+                host.wait_told(&format!("started {unit}"));
+            }
             let before = host.invocation(&unit);
             host.put(&unit, &service(&format!("/bin/sleep 100000{index}")));
             host.wait_restarted(&unit, &before);

@@ -138,18 +138,20 @@ fn files_that_are_changed_by_hand_where_sculler_installed_them_are_put_right() {
     host.run_sleeper("web.service");
     host.run_sleeper("app.service");
     host.settle();
-    let app = host.invocation("app.service");
+    let invocations = ["web.service", "app.service"].map(|unit| (unit, host.invocation(unit)));
     host.sh("systemctl stop sculler");
     host.write(&format!("{ATTACHED}/web.service"), "[Service]\nExecStart=/bin/sleep 1\n");
     host.sh(&format!("rm {ATTACHED}/app.service; systemctl daemon-reload; systemctl start sculler"));
     host.settle();
-    for unit in ["web.service", "app.service"] {
+    for (unit, invocation) in invocations {
         assert_eq!(host.read(&format!("{ATTACHED}/{unit}")), host.read(&unit_path(unit)));
-        host.wait_active(unit);
-        assert!(host.property(unit, "ExecStart").contains("infinity"), "{unit}");
+        host.wait_until(&format!("systemd has the right text of {unit}"), SOON, || {
+            host.property(unit, "ExecStart").contains("infinity")
+        });
+        // What runs is what was started, before anybody changed the file
+        host.assert_untouched(unit, &invocation);
     }
     assert_eq!(host.settle(), Vec::<String>::new());
-    let _ = app;
 }
 
 #[test]

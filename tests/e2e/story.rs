@@ -1,15 +1,12 @@
 //! The main job: one directory, three hosts, and the host that a file names runs it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::agent::{ATTACHED, SOON, UNITS};
 use crate::host::{Host, Suite};
+use crate::three_hosts::{COREOS001, COREOS002, COREOS003, SharedFolder};
 
-const COREOS001: &str = "df515c3682aa43b4ae2b7d2168e17d38";
-const COREOS002: &str = "23f81afecc6b4a7597c77776cf66a387";
-const COREOS003: &str = "87c716357024495eabb713c2954031bb";
 const PULL: Duration = Duration::from_secs(60);
 
 /// As people wrote it for fleet, word for word.
@@ -39,29 +36,6 @@ ExecStop=/usr/bin/docker stop nginx
 MachineID=df515c3682aa43b4ae2b7d2168e17d38
 ";
 
-/// A folder that several hosts have for their unit directory.
-struct SharedFolder(PathBuf);
-
-impl SharedFolder {
-    fn new(label: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{label}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("cargo's folder for tests can be written");
-        Self(path)
-    }
-
-    fn put(&self, name: &str, text: &str) {
-        let temporary = self.0.join(format!(".{name}"));
-        fs::write(&temporary, text).expect("the shared folder can be written");
-        fs::rename(&temporary, self.0.join(name)).expect("a file can be renamed");
-    }
-}
-
-impl Drop for SharedFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn serves(host: &Host, port: u16) -> bool {
     host.try_sh(&format!("curl -fsS -m 5 http://127.0.0.1:{port}")).stdout.contains("Welcome to nginx")
 }
@@ -69,7 +43,7 @@ fn serves(host: &Host, port: u16) -> bool {
 #[test]
 fn nginx_runs_on_the_host_that_its_file_names_and_on_no_other() {
     let folder = SharedFolder::new("three-hosts");
-    let host = |name: &str, id: &str| Host::boot(name).machine_id(id).hostname(name).bind(&folder.0, UNITS);
+    let host = |name: &str, id: &str| Host::boot(name).machine_id(id).hostname(name).bind(folder.root(), UNITS);
     let coreos001 = host("coreos001", COREOS001).docker().with_agent();
     let others =
         [("coreos002", COREOS002), ("coreos003", COREOS003)].map(|(name, id)| (name, host(name, id).with_agent()));
@@ -99,7 +73,7 @@ fn nginx_runs_on_the_host_that_its_file_names_and_on_no_other() {
     assert!(!serves(&coreos001, 80));
     assert_eq!(coreos001.sh("docker ps -q | wc -l").trim(), "1");
 
-    fs::remove_file(folder.0.join("nginx.service")).expect("the file is there");
+    fs::remove_file(folder.path("nginx.service")).expect("the file is there");
     coreos001.wait_gone("nginx.service");
     assert_eq!(coreos001.sh("docker ps -q"), "");
     assert!(!serves(&coreos001, 8080));

@@ -157,10 +157,10 @@ impl State {
                 self.memory.units.remove(unit);
                 self.done.push(format!("remove {unit}"));
             }
-            Action::Write { desired, outdates, .. } => {
+            Action::Write { desired, outdates, runs, .. } => {
                 let name = &desired.name;
-                let started = match self.memory.installed.get(name) {
-                    Some(installed) => Started::done(installed.facts.run),
+                let started = match runs {
+                    Some(run) => Started::done(*run),
                     None => Started::pending(desired.facts.run),
                 };
                 self.memory.started.entry(name.clone()).or_insert(started);
