@@ -57,6 +57,8 @@ impl Scale {
 }
 
 fn main() {
+    // Beside this bench cargo builds a binary without optimization
+    assert!(std::env::var_os("SCULLER_BIN").is_some(), "run 'make bench', which sets SCULLER_BIN to the release build");
     let only = std::env::var("ONLY").unwrap_or_default();
     let wants = |part: &str| only.is_empty() || only.split(',').any(|word| word == part);
     let scale = Scale::chosen();
@@ -123,6 +125,8 @@ fn boot(label: &str) -> Host {
 
 fn boot_with_sculler(label: &str) -> Host {
     let host = boot(label);
+    // As tmpfiles.d makes it at boot
+    host.make_dir(unit_dir::ATTACHED);
     host.install_sculler();
     std::thread::sleep(Duration::from_secs(1));
     host

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::host::Host;
 use crate::shell::Shell;
 use crate::table::Row;
-use crate::unit_dir::{UnitDir, sleeper, wait_invoked};
+use crate::unit_dir::{ATTACHED, UnitDir, sleeper, wait_invoked};
 
 /// What sculler may take, in times of what one `systemctl start` takes.
 const ALLOWANCE: f64 = 1.1;
@@ -14,10 +14,9 @@ const ALLOWANCE: f64 = 1.1;
 /// One `systemctl start` of `count` units, on a host without sculler.
 pub fn by_hand(host: &Host, count: usize) -> Duration {
     let names = names(count);
-    host.make_dir("/etc/systemd/system.attached");
+    host.make_dir(ATTACHED);
     for name in &names {
-        std::fs::write(host.path("/etc/systemd/system.attached").join(name), sleeper())
-            .expect("the disk can be written");
+        std::fs::write(host.path(ATTACHED).join(name), sleeper()).expect("the disk can be written");
     }
     // A command line of its own, since a shell's may not be that long
     host.write("/run/start", &format!("systemctl start {}\n", names.join(" ")));

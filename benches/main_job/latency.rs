@@ -6,13 +6,10 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::shell::Shell;
 use crate::table::{Row, Samples, Table};
-use crate::unit_dir::{UnitDir, active_since, sleeper};
+use crate::unit_dir::{ATTACHED, UnitDir, active_since, sleeper};
 
 /// What sculler may take more than `systemctl start` of a unit that needs no reload.
 const ALLOWANCE: Duration = Duration::from_millis(40);
-
-/// Units put there by hand lie where sculler's do: a new file there is found without a daemon-reload.
-const ATTACHED: &str = "/etc/systemd/system.attached";
 
 /// With no other units than those of the earlier samples.
 pub fn alone(units: &UnitDir<'_>, samples: usize, table: &mut Table) {
@@ -69,8 +66,8 @@ fn by_hand(host: &Host, shell: &mut Shell, unit: &str, first: &str) -> Duration 
     host.write(&path, &sleeper());
     let since = shell.run(&format!("{first}systemctl start {unit}"));
     let took = active_since(host, unit) - since;
+    // Its file stays, as sculler's do: PID 1 looks through the folder again after each change in it
     shell.run(&format!("systemctl stop {unit}"));
-    host.remove(&path);
     sleep(Duration::from_millis(100));
     took
 }

@@ -10,6 +10,8 @@ use crate::host::Host;
 /// On the unit directory's file system, and not in it.
 const STAGING: &str = "/etc/sculler/staging";
 const UNITS: &str = "/etc/sculler/units";
+/// Where sculler installs unit files; those put there by hand need no daemon-reload either.
+pub const ATTACHED: &str = "/etc/systemd/system.attached";
 /// Where the boot links of sculler's units are.
 const WANTS: &str = "/etc/systemd/system/sculler.target.wants";
 

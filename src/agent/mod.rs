@@ -162,9 +162,11 @@ impl<W: World> Agent<W> {
         self.look_again_at(self.look.again);
         let units = self.library.read(&mut self.look);
         let memory = self.world.memory();
+        let (sources, targets) = (memory.sources(), memory.targets());
+        let before = std::mem::take(&mut self.resolution);
         self.resolution =
-            render::resolve(&units, &self.host, self.settings.unplaced, &memory.sources(), &memory.targets());
-        self.reporter.verdicts(&self.resolution, &self.look);
+            render::resolve_again(&before, &units, &self.host, self.settings.unplaced, &sources, &targets);
+        self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
 

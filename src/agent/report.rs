@@ -1,6 +1,6 @@
 //! What the agent tells: the journal, one line for each thing done; the status line; the published status.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,7 +24,6 @@ const VERDICTS_AT_ONCE: usize = 20;
 /// What was said last, so that nothing is said twice.
 #[derive(Debug, Default)]
 pub struct Reporter {
-    verdicts: HashMap<PathBuf, String>,
     problems: BTreeMap<PathBuf, Problem>,
     directory: Option<String>,
     settings: Option<String>,
@@ -108,17 +107,16 @@ impl Reporter {
     }
 
     /// Tells every verdict that is new or has changed, and every path that says nothing.
-    pub fn verdicts(&mut self, resolution: &Resolution, look: &Look) {
-        let mut seen = HashMap::with_capacity(resolution.verdicts.len());
+    pub fn verdicts(&mut self, before: &Resolution, resolution: &Resolution, look: &Look) {
         let mut quiet = 0;
         let mut told = 0;
+        // Both are in the order of their paths
+        let mut known = before.verdicts.iter().peekable();
         for verdict in &resolution.verdicts {
-            let text = match &verdict.ruling {
-                Ruling::Invalid { errors } => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-                ruling => format!("{}: {}", ruling.word(), ruling.reason()),
-            };
-            let is_known = self.verdicts.get(&verdict.path).is_some_and(|known| *known == text);
-            if !is_known {
+            // Nearly always the next one is the same file's: equality is cheaper than order
+            while known.next_if(|known| known.path != verdict.path && known.path < verdict.path).is_some() {}
+            let known = known.next_if(|known| known.path == verdict.path);
+            if !known.is_some_and(|known| says_the_same(&known.ruling, &verdict.ruling)) {
                 match &verdict.ruling {
                     Ruling::Invalid { errors } => {
                         for error in errors {
@@ -140,7 +138,6 @@ impl Reporter {
                     Ruling::Taken { .. } => {}
                 }
             }
-            seen.insert(verdict.path.clone(), text);
         }
         if quiet > 0 {
             info!(
@@ -148,7 +145,6 @@ impl Reporter {
                 "{quiet} more files are not for this host; 'sculler list-unit-files' says why"
             );
         }
-        self.verdicts = seen;
         for (path, problem) in &look.problems {
             if self.problems.get(path) == Some(problem) {
                 continue;
@@ -359,6 +355,15 @@ impl Reporter {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)]);
             self.status_line = line;
         }
+    }
+}
+
+/// Whether there is nothing new to tell; the line that decided may be another.
+fn says_the_same(known: &Ruling, now: &Ruling) -> bool {
+    match (known, now) {
+        (Ruling::Taken { reason: known, .. }, Ruling::Taken { reason, .. })
+        | (Ruling::NotTaken { reason: known, .. }, Ruling::NotTaken { reason, .. }) => known == reason,
+        _ => known == now,
     }
 }
 

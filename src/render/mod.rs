@@ -8,7 +8,7 @@ mod resolve;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use resolve::{FileVerdict, Resolution, Ruling, resolve};
+pub use resolve::{FileVerdict, Resolution, Ruling, resolve, resolve_again};
 
 use crate::host::MachineId;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, Unit, UnitName, syntax};
@@ -78,6 +78,17 @@ impl Desired {
         files.push(RenderedFile { path: unit.name.to_string(), text: unit.file.text.clone() });
         let digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text)));
         Self { name: unit.name.clone(), source, files, digest, facts: unit.facts.clone(), target }
+    }
+
+    /// Whether it was rendered from the very files that `unit` was read from.
+    fn is_of(&self, unit: &Unit, target: TargetState) -> bool {
+        let texts = || unit.drop_ins.iter().chain([&unit.file]).map(|file| &file.text);
+        // The mark comes first
+        let files = self.files.get(1..).unwrap_or_default();
+        self.target == target
+            && self.source == unit.file.path
+            && files.len() == unit.drop_ins.len() + 1
+            && files.iter().zip(texts()).all(|(file, text)| Arc::ptr_eq(&file.text, text))
     }
 
     /// Whether it is to be started at all; a template never is.

@@ -78,9 +78,22 @@ impl Ruling {
     }
 }
 
+/// Like [`resolve_again`], for the first time.
+pub fn resolve(
+    units: &[Arc<Unit>],
+    host: &Host,
+    unplaced: Unplaced,
+    installed: &BTreeMap<UnitName, PathBuf>,
+    targets: &BTreeMap<UnitName, TargetState>,
+) -> Resolution {
+    resolve_again(&Resolution::default(), units, host, unplaced, installed, targets)
+}
+
 /// Judges `units`, which are in the order of their paths. `installed` names the source of each installed unit: of
 /// several files for one name, that one keeps it. `targets` holds the operator's target states.
-pub fn resolve(
+/// What is rendered in `before`, for the same host, and has not changed is not rendered again.
+pub fn resolve_again(
+    before: &Resolution,
     units: &[Arc<Unit>],
     host: &Host,
     unplaced: Unplaced,
@@ -113,8 +126,9 @@ pub fn resolve(
         let wanted = targets.get(&unit.name).copied().unwrap_or(TargetState::Launched);
         let target = wanted.min_by_kind(unit, &triggered);
         if target != TargetState::Inactive {
-            let desired = Desired::new(unit, &host.machine_id, target);
-            resolution.desired.insert(unit.name.clone(), Arc::new(desired));
+            let known = before.desired.get(&unit.name).filter(|desired| desired.is_of(unit, target));
+            let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, &host.machine_id, target)));
+            resolution.desired.insert(unit.name.clone(), desired);
         }
     }
     for (unit, ruling) in units.iter().zip(rulings) {
@@ -150,11 +164,17 @@ fn invalid(unit: &Unit) -> Option<Ruling> {
 
 /// One name, one file: the installed one keeps the name; with none installed nobody gets it.
 fn refuse_doubles(units: &[Arc<Unit>], installed: &BTreeMap<UnitName, PathBuf>, rulings: &mut [Option<Ruling>]) {
-    let mut by_name: HashMap<&UnitName, Vec<usize>> = HashMap::with_capacity(units.len());
-    for (index, unit) in units.iter().enumerate() {
+    let mut names = HashSet::with_capacity(units.len());
+    let doubled: HashSet<&UnitName> =
+        units.iter().map(|unit| &unit.name).filter(|name| !names.insert(name.as_str())).collect();
+    if doubled.is_empty() {
+        return;
+    }
+    let mut by_name: HashMap<&UnitName, Vec<usize>> = HashMap::new();
+    for (index, unit) in units.iter().enumerate().filter(|(_, unit)| doubled.contains(&unit.name)) {
         by_name.entry(&unit.name).or_default().push(index);
     }
-    for (name, indexes) in by_name.into_iter().filter(|(_, indexes)| indexes.len() > 1) {
+    for (name, indexes) in by_name {
         let keeper = indexes
             .iter()
             .copied()

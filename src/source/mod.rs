@@ -2,7 +2,8 @@
 //!
 //! [`Source::look`] answers what the directory says *now*, with what a single walk cannot know added: a file that is
 //! being written, cannot be read or has just gone keeps its previous version for a while. Watching only says "look
-//! again"; nothing here depends on an event having come.
+//! again", and where: names are always listed anew, but a file that no event names needs no stat. A look that no event
+//! asked for, and one in every resync, stats them all, so nothing depends for long on an event having come.
 
 pub mod lease;
 pub mod route;
@@ -13,6 +14,7 @@ pub mod trust;
 pub mod units;
 pub mod watch;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::unit::TextFile;
 use crate::unit::file_kind::drop_in_folder;
-use scan::Scanner;
+use scan::{Hint, Scanner};
 pub use scan::{Identity, Scan, ScanError, Silence};
 use trust::Trust;
 
@@ -79,6 +81,7 @@ impl Look {
 #[derive(Debug, Default)]
 pub struct Source {
     scanner: Scanner,
+    hint: Hint,
     known: HashMap<PathBuf, Known>,
 }
 
@@ -95,7 +98,12 @@ impl Source {
     /// A source that has to account for `installed` paths too: units were installed from them by an earlier agent.
     pub fn new(installed: impl IntoIterator<Item = PathBuf>) -> Self {
         let known = installed.into_iter().map(|path| (path, Known::default())).collect();
-        Self { scanner: Scanner::default(), known }
+        Self { known, ..Self::default() }
+    }
+
+    /// What the next look may expect; without a hint it looks at everything.
+    pub fn expect(&mut self, hint: Hint) {
+        self.hint = hint;
     }
 
     /// Looks at the unit directory.
@@ -106,7 +114,7 @@ impl Source {
             .filter(|(_, known)| known.writing_since.is_some_and(|since| now >= since + WRITING))
             .map(|(path, _)| path.clone())
             .collect();
-        let scan = self.scanner.scan(directory, trust, &impatient)?;
+        let scan = self.scanner.scan(directory, trust, &impatient, &std::mem::take(&mut self.hint))?;
         let mut look = Look { identity: scan.identity, folders: scan.folders, ..Look::default() };
         for (path, reason) in scan.others {
             look.problems.insert(path, Problem::NoUnit(reason));
@@ -114,12 +122,15 @@ impl Source {
         for (path, silence) in &scan.silent {
             self.keep_silent(path, silence, now, &mut look);
         }
-        let present_names: HashSet<&str> = scan.files.values().map(|file| file.file_name()).collect();
-        self.keep_absent(&scan.files, &scan.silent, &present_names, scan.git_is_busy, now, &mut look);
-        for (path, file) in &scan.files {
-            self.known.insert(path.clone(), Known { file: Some(file.clone()), ..Known::default() });
+        for path in scan.changed {
+            let file = scan.files.get(&path).cloned();
+            self.known.insert(path, Known { file, ..Known::default() });
         }
-        look.files.extend(scan.files);
+        self.keep_absent(&scan.files, &scan.silent, scan.git_is_busy, now, &mut look);
+        match look.files.is_empty() {
+            true => look.files = scan.files,
+            false => look.files.extend(scan.files),
+        }
         look.fingerprint = fingerprint(&look);
         Ok(look)
     }
@@ -161,14 +172,21 @@ impl Source {
         &mut self,
         present: &BTreeMap<PathBuf, Arc<TextFile>>,
         silent: &BTreeMap<PathBuf, Silence>,
-        present_names: &HashSet<&str>,
         git_is_busy: bool,
         now: Instant,
         look: &mut Look,
     ) {
-        self.known.retain(|path, known| {
-            let speaks = present.contains_key(path);
-            if speaks || path.ancestors().any(|step| silent.contains_key(step)) {
+        let present_names = OnceCell::new();
+        let present_names =
+            || present_names.get_or_init(|| present.values().map(|file| file.file_name()).collect::<HashSet<&str>>());
+        let Self { scanner, known, .. } = self;
+        known.retain(|path, known| {
+            if scanner.knows(path) {
+                known.absent_since = None;
+                known.writing_since = None;
+                return true;
+            }
+            if path.ancestors().any(|step| silent.contains_key(step)) {
                 known.absent_since = None;
                 return true;
             }
@@ -177,7 +195,7 @@ impl Source {
             let is_moved = path
                 .file_name()
                 .and_then(|name| name.to_str())
-                .is_some_and(|name| present_names.contains(name) && drop_in_owner(path).is_none());
+                .is_some_and(|name| present_names().contains(name) && drop_in_owner(path).is_none());
             if is_moved || now >= since + ABSENCE && !git_is_busy {
                 return false;
             }
@@ -214,7 +232,7 @@ fn look_again(look: &mut Look, at: Instant) {
 fn fingerprint(look: &Look) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (path, file) in &look.files {
-        path.hash(&mut hasher);
+        path.as_os_str().hash(&mut hasher);
         file.text.len().hash(&mut hasher);
         // Unchanged files keep their allocation from look to look.
         Arc::as_ptr(&file.text).hash(&mut hasher);

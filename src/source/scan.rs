@@ -1,6 +1,7 @@
 //! One walk through the unit directory: what lies there now, read as far as it changed since the last walk.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
@@ -52,6 +53,8 @@ pub struct Scan {
     pub identity: Identity,
     /// Unit files and drop-ins that could be read.
     pub files: BTreeMap<PathBuf, Arc<TextFile>>,
+    /// Those of them that are new or have changed.
+    pub changed: Vec<PathBuf>,
     /// Files and folders that are there but say nothing, and why.
     pub silent: BTreeMap<PathBuf, Silence>,
     /// Names that are no unit files, and why.
@@ -116,6 +119,25 @@ impl Stamp {
     }
 }
 
+/// What may have changed since the last walk: a file that is not meant needs no stat.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hint {
+    /// Nobody knows.
+    #[default]
+    Anything,
+    /// These paths and what lies below them. All folders were watched since the last walk.
+    Only(HashSet<OsString>),
+}
+
+impl Hint {
+    fn names(&self, path: &Path) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Only(paths) => paths.contains(path.as_os_str()),
+        }
+    }
+}
+
 /// A file as it was last read.
 #[derive(Debug)]
 struct Read {
@@ -123,17 +145,35 @@ struct Read {
     /// Whether another change after the reading must show in the stamp.
     is_settled: bool,
     file: Arc<TextFile>,
+    /// The number of the walk that saw it last.
+    seen: u64,
 }
 
-/// Walks the unit directory, remembering what it read.
+/// Walks the unit directory, remembering what it read: a walk that finds nothing new costs little more than its stats.
 #[derive(Debug, Default)]
 pub struct Scanner {
-    cache: HashMap<PathBuf, Read>,
+    /// By path; its bytes are hashed and compared in a fraction of the time that its components take.
+    cache: HashMap<OsString, Read>,
+    /// The same files in their order.
+    files: BTreeMap<PathBuf, Arc<TextFile>>,
+    /// The folders of the last walk, if it succeeded and none had two names.
+    folders: BTreeMap<PathBuf, Identity>,
+    /// What is new in the cache since then.
+    changed: Vec<PathBuf>,
+    walks: u64,
 }
 
 impl Scanner {
     /// Walks `directory`. Files in `impatient` are read although somebody is writing them.
-    pub fn scan(&mut self, directory: &Path, trust: &Trust, impatient: &HashSet<PathBuf>) -> Result<Scan, ScanError> {
+    pub fn scan(
+        &mut self,
+        directory: &Path,
+        trust: &Trust,
+        impatient: &HashSet<PathBuf>,
+        hint: &Hint,
+    ) -> Result<Scan, ScanError> {
+        // After a walk that fails, no hint is of any use
+        let folders = std::mem::take(&mut self.folders);
         let unreadable = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => ScanError::Missing(directory.to_owned()),
             _ => ScanError::Unreadable { path: directory.to_owned(), error },
@@ -141,42 +181,87 @@ impl Scanner {
         let metadata = std::fs::metadata(directory).map_err(unreadable)?;
         let real = std::fs::canonicalize(directory).map_err(unreadable)?;
         trust.check_way(&real).map_err(unreadable)?.map_err(ScanError::Untrusted)?;
+        self.walks += 1;
         let mut walk = Walk {
             trust,
             impatient,
-            old: std::mem::take(&mut self.cache),
-            new: HashMap::new(),
+            // Behind symlinks one file has several names, and events may name another.
+            is_doubtful: real.as_os_str() != directory.as_os_str(),
+            hint,
+            folders,
+            memory: self,
+            seen: 0,
             scan: Scan { identity: Identity::of(&metadata), ..Scan::default() },
             trusted_folders: HashSet::new(),
             entered: HashSet::new(),
         };
         walk.scan.git_is_busy = real.ancestors().any(|folder| folder.join(".git/index.lock").exists());
-        let result = walk.folder(directory, &metadata, None, 0);
-        let Walk { new, scan, old, .. } = walk;
-        match result {
-            Ok(()) => {
-                self.cache = new;
-                Ok(scan)
-            }
-            Err(error) => {
-                self.cache = old;
-                Err(unreadable(error))
-            }
+        let result = walk.known_folder(directory, &metadata, None, 0);
+        let Walk { mut scan, seen, .. } = walk;
+        result.map_err(unreadable)?;
+        if seen < self.cache.len() {
+            self.forget_unseen();
         }
+        // Two ways to one folder have one watch, which names the files by one of them only
+        let identities: HashSet<Identity> = scan.folders.values().copied().collect();
+        if identities.len() == scan.folders.len() {
+            self.folders = scan.folders.clone();
+        }
+        scan.files = self.files.clone();
+        scan.changed = std::mem::take(&mut self.changed);
+        Ok(scan)
+    }
+
+    /// Whether the last walk could read `path`.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.cache.contains_key(path.as_os_str())
+    }
+
+    fn forget_unseen(&mut self) {
+        let Self { cache, files, walks, .. } = self;
+        cache.retain(|path, read| {
+            let is_seen = read.seen == *walks;
+            if !is_seen {
+                files.remove(Path::new(path));
+            }
+            is_seen
+        });
     }
 }
 
 struct Walk<'a> {
     trust: &'a Trust,
     impatient: &'a HashSet<PathBuf>,
-    old: HashMap<PathBuf, Read>,
-    new: HashMap<PathBuf, Read>,
+    hint: &'a Hint,
+    /// The folders of the walk before.
+    folders: BTreeMap<PathBuf, Identity>,
+    /// Whether the hint says nothing of where the walk is.
+    is_doubtful: bool,
+    memory: &'a mut Scanner,
+    /// How many files could be read.
+    seen: usize,
     scan: Scan,
     trusted_folders: HashSet<PathBuf>,
     entered: HashSet<Identity>,
 }
 
 impl Walk<'_> {
+    /// Walks a folder; if it is not the same as before, the hint says nothing of what is in it.
+    fn known_folder(
+        &mut self,
+        path: &Path,
+        metadata: &Metadata,
+        drop_ins_of: Option<&str>,
+        depth: usize,
+    ) -> io::Result<()> {
+        let was_doubtful = self.is_doubtful;
+        let is_same = self.folders.get(path) == Some(&Identity::of(metadata));
+        self.is_doubtful |= !is_same || self.hint.names(path);
+        let result = self.folder(path, metadata, drop_ins_of, depth);
+        self.is_doubtful = was_doubtful;
+        result
+    }
+
     /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
     fn folder(&mut self, path: &Path, metadata: &Metadata, drop_ins_of: Option<&str>, depth: usize) -> io::Result<()> {
         self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
@@ -185,6 +270,10 @@ impl Walk<'_> {
         for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             let path = entry.path();
+            let kind = entry.file_type()?;
+            if kind.is_file() && self.is_unchanged(&path) {
+                continue;
+            }
             let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
                 self.scan.others.insert(path, "its name is not UTF-8".to_owned());
                 continue;
@@ -193,7 +282,6 @@ impl Walk<'_> {
                 self.scan.others.insert(path, "its name holds control characters".to_owned());
                 continue;
             }
-            let kind = entry.file_type()?;
             // What a symlink means is decided by what it points to; only that costs a stat.
             let target = if kind.is_symlink() {
                 self.watch_target_of(&path);
@@ -223,7 +311,9 @@ impl Walk<'_> {
             if self.entered.contains(&Identity::of(&metadata)) {
                 self.scan.others.insert(path, "the symlink leads to a folder that is read already".to_owned());
             } else {
+                let was_doubtful = std::mem::replace(&mut self.is_doubtful, true);
                 self.subfolder(path, &name, Some(metadata), drop_ins_of, depth);
+                self.is_doubtful = was_doubtful;
             }
         }
         Ok(())
@@ -250,7 +340,7 @@ impl Walk<'_> {
             Err(error) => Silence::Unreadable(error.to_string()),
             Ok(metadata) => match self.trust.check(&path, &metadata) {
                 Err(message) => Silence::Refused(message),
-                Ok(()) => match self.folder(&path, &metadata, drop_in_folder(name), depth + 1) {
+                Ok(()) => match self.known_folder(&path, &metadata, drop_in_folder(name), depth + 1) {
                     Ok(()) => return,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return,
                     Err(error) => Silence::Unreadable(error.to_string()),
@@ -288,14 +378,41 @@ impl Walk<'_> {
             }
         };
         match self.read(&path, &metadata, is_symlink) {
-            Ok(read) => {
-                self.scan.files.insert(path.clone(), read.file.clone());
-                self.new.insert(path, read);
-            }
+            Ok(read) => self.keep(path, read),
             Err(silence) => {
                 self.scan.silent.insert(path, silence);
             }
         }
+    }
+
+    /// Whether a file that was read before can be left at that.
+    fn is_unchanged(&mut self, path: &Path) -> bool {
+        let Some(read) = self.memory.cache.get_mut(path.as_os_str()).filter(|read| read.is_settled) else {
+            return false;
+        };
+        let has_same_stamp = || {
+            // The same stamp has the same owner and mode, but others may have become trusted.
+            std::fs::symlink_metadata(path)
+                .is_ok_and(|metadata| Stamp::of(&metadata) == read.stamp && self.trust.check(path, &metadata).is_ok())
+        };
+        let is_same = !self.is_doubtful && !self.hint.names(path) || has_same_stamp();
+        if is_same && read.seen != self.memory.walks {
+            read.seen = self.memory.walks;
+            self.seen += 1;
+        }
+        is_same
+    }
+
+    fn keep(&mut self, path: PathBuf, read: Read) {
+        let known = self.memory.cache.get(path.as_os_str());
+        if known.is_none_or(|known| known.seen != read.seen) {
+            self.seen += 1;
+        }
+        if !known.is_some_and(|known| Arc::ptr_eq(&known.file, &read.file)) {
+            self.memory.files.insert(path.clone(), read.file.clone());
+            self.memory.changed.push(path.clone());
+        }
+        self.memory.cache.insert(path.into_os_string(), read);
     }
 
     fn read(&mut self, path: &Path, metadata: &Metadata, is_symlink: bool) -> Result<Read, Silence> {
@@ -311,10 +428,12 @@ impl Walk<'_> {
             self.check_target_of(path)?;
         }
         let stamp = Stamp::of(metadata);
-        if let Some(Read { stamp: known, is_settled: true, file }) = self.old.get(path)
+        let seen = self.memory.walks;
+        let known = self.memory.cache.get(path.as_os_str());
+        if let Some(Read { stamp: known, is_settled: true, file, .. }) = known
             && *known == stamp
         {
-            return Ok(Read { stamp, is_settled: true, file: file.clone() });
+            return Ok(Read { stamp, is_settled: true, file: file.clone(), seen });
         }
         let unreadable = |error: io::Error| Silence::Unreadable(error.to_string());
         let mut opened = File::open(path).map_err(unreadable)?;
@@ -332,12 +451,12 @@ impl Walk<'_> {
             return Err(Silence::BeingWritten);
         }
         // The same bytes under a new stamp are the same file to whoever compares.
-        let file = match self.old.get(path) {
+        let file = match known {
             Some(read) if *read.file.text == *text => read.file.clone(),
             _ => Arc::new(TextFile { path: path.to_owned(), text: text.into() }),
         };
         let stamp = Stamp::of(&metadata);
-        Ok(Read { stamp, is_settled, file })
+        Ok(Read { stamp, is_settled, file, seen })
     }
 
     /// Whoever can replace the target of a symlink can write the unit.

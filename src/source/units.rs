@@ -11,7 +11,14 @@ use crate::unit::{TextFile, Unit, UnitName};
 /// The units of the last look.
 #[derive(Debug, Default)]
 pub struct Library {
-    units: HashMap<PathBuf, Arc<Unit>>,
+    /// By the address of their file: an unchanged one keeps its allocation from look to look.
+    units: HashMap<usize, Arc<Unit>>,
+}
+
+/// A unit file: as it was before, or yet to be read.
+enum Found {
+    Known(Arc<Unit>),
+    New(UnitName),
 }
 
 impl Library {
@@ -20,22 +27,31 @@ impl Library {
         let mut drop_ins: BTreeMap<&str, Vec<&Arc<TextFile>>> = BTreeMap::new();
         let mut files = Vec::with_capacity(look.files.len());
         for (path, file) in &look.files {
+            if let Some(unit) = self.units.get(&address(file)) {
+                files.push((Found::Known(unit.clone()), file));
+                continue;
+            }
             match (drop_in_owner(path), file_kind(file.file_name())) {
                 (Some(owner), _) => drop_ins.entry(owner).or_default().push(file),
-                (None, FileKind::Unit(name)) => files.push((name, file)),
+                (None, FileKind::Unit(name)) => files.push((Found::New(name), file)),
                 (None, _) => {}
             }
         }
         let mut used: BTreeMap<&str, bool> = drop_ins.keys().map(|owner| (*owner, false)).collect();
         let mut units = Vec::with_capacity(files.len());
         let mut seen = HashMap::with_capacity(files.len());
-        for (name, file) in files {
-            let of_unit = if drop_ins.is_empty() { Vec::new() } else { drop_ins_of(&name, &drop_ins, &mut used) };
-            let unit = match self.units.get(&file.path) {
-                Some(unit) if is_same(unit, file, &of_unit) => unit.clone(),
-                _ => Arc::new(Unit::read(name, file.clone(), of_unit)),
+        for (found, file) in files {
+            let name = match &found {
+                Found::Known(unit) => &unit.name,
+                Found::New(name) => name,
             };
-            seen.insert(file.path.clone(), unit.clone());
+            let of_unit = if drop_ins.is_empty() { Vec::new() } else { drop_ins_of(name, &drop_ins, &mut used) };
+            let unit = match found {
+                Found::Known(unit) if is_same(&unit, &of_unit) => unit,
+                Found::Known(unit) => Arc::new(Unit::read(unit.name.clone(), file.clone(), of_unit)),
+                Found::New(name) => Arc::new(Unit::read(name, file.clone(), of_unit)),
+            };
+            seen.insert(address(file), unit.clone());
             units.push(unit);
         }
         self.units = seen;
@@ -57,10 +73,13 @@ impl Library {
     }
 }
 
-fn is_same(unit: &Unit, file: &Arc<TextFile>, drop_ins: &[Arc<TextFile>]) -> bool {
-    Arc::ptr_eq(&unit.file, file)
-        && unit.drop_ins.len() == drop_ins.len()
-        && unit.drop_ins.iter().zip(drop_ins).all(|(old, new)| Arc::ptr_eq(old, new))
+/// Of a file that a unit keeps alive: no other can have the same.
+fn address(file: &Arc<TextFile>) -> usize {
+    Arc::as_ptr(file).addr()
+}
+
+fn is_same(unit: &Unit, drop_ins: &[Arc<TextFile>]) -> bool {
+    unit.drop_ins.len() == drop_ins.len() && unit.drop_ins.iter().zip(drop_ins).all(|(old, new)| Arc::ptr_eq(old, new))
 }
 
 /// The drop-ins of a unit by file name; of one name in several folders the most specific folder's wins
