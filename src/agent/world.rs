@@ -11,8 +11,6 @@ use crate::config::{self, Settings};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
 use crate::source::route::route;
-use crate::source::scan::Hint;
-use crate::source::trust::Trust;
 use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
@@ -57,9 +55,6 @@ pub struct Host {
     source: Source,
     watch: Watch,
     unit_dir: PathBuf,
-    trust: Trust,
-    /// When all files were last looked at, whatever events said.
-    looked_everywhere: Option<Instant>,
     trials: Trials,
     watch_failure: Option<String>,
 }
@@ -93,8 +88,6 @@ impl Host {
             watch: Watch::new(changed.clone())?,
             changed,
             unit_dir: settings.unit_dir.clone(),
-            trust: settings.trust.clone(),
-            looked_everywhere: None,
             trials: Trials::new(),
             watch_failure: None,
         })
@@ -143,17 +136,7 @@ impl World for Host {
             self.unit_dir = settings.unit_dir.clone();
             self.source = Source::new(self.memory.sources().into_values());
         }
-        let now = Instant::now();
-        let mut hint = self.watch.hint();
-        if self.looked_everywhere.is_none_or(|at| now >= at + settings.resync) || settings.trust != self.trust {
-            hint = Hint::Anything;
-            self.trust = settings.trust.clone();
-        }
-        if hint == Hint::Anything {
-            self.looked_everywhere = Some(now);
-        }
-        self.source.expect(hint);
-        let result = self.source.look(&settings.unit_dir, &settings.trust, now);
+        let result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
         // What happened in a folder before it was watched has to be looked at, and the settings be read again.
         if self.watch(result.as_ref().ok(), settings) {
             self.changed.notify_one();

@@ -2,8 +2,7 @@
 //!
 //! [`Source::look`] answers what the directory says *now*, with what a single walk cannot know added: a file that is
 //! being written, cannot be read or has just gone keeps its previous version for a while. Watching only says "look
-//! again", and where: names are always listed anew, but a file that no event names needs no stat. A look that no event
-//! asked for, and one in every resync, stats them all, so nothing depends for long on an event having come.
+//! again"; nothing here depends on an event having come.
 
 pub mod lease;
 pub mod route;
@@ -25,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::unit::TextFile;
 use crate::unit::file_kind::drop_in_folder;
-use scan::{Hint, Scanner};
+use scan::Scanner;
 pub use scan::{Identity, Scan, ScanError, Silence};
 use trust::Trust;
 
@@ -81,7 +80,6 @@ impl Look {
 #[derive(Debug, Default)]
 pub struct Source {
     scanner: Scanner,
-    hint: Hint,
     known: HashMap<PathBuf, Known>,
 }
 
@@ -98,12 +96,7 @@ impl Source {
     /// A source that has to account for `installed` paths too: units were installed from them by an earlier agent.
     pub fn new(installed: impl IntoIterator<Item = PathBuf>) -> Self {
         let known = installed.into_iter().map(|path| (path, Known::default())).collect();
-        Self { known, ..Self::default() }
-    }
-
-    /// What the next look may expect; without a hint it looks at everything.
-    pub fn expect(&mut self, hint: Hint) {
-        self.hint = hint;
+        Self { scanner: Scanner::default(), known }
     }
 
     /// Looks at the unit directory.
@@ -114,7 +107,7 @@ impl Source {
             .filter(|(_, known)| known.writing_since.is_some_and(|since| now >= since + WRITING))
             .map(|(path, _)| path.clone())
             .collect();
-        let scan = self.scanner.scan(directory, trust, &impatient, &std::mem::take(&mut self.hint))?;
+        let scan = self.scanner.scan(directory, trust, &impatient)?;
         let mut look = Look { identity: scan.identity, folders: scan.folders, ..Look::default() };
         for (path, reason) in scan.others {
             look.problems.insert(path, Problem::NoUnit(reason));
@@ -179,7 +172,7 @@ impl Source {
         let present_names = OnceCell::new();
         let present_names =
             || present_names.get_or_init(|| present.values().map(|file| file.file_name()).collect::<HashSet<&str>>());
-        let Self { scanner, known, .. } = self;
+        let Self { scanner, known } = self;
         known.retain(|path, known| {
             if scanner.knows(path) {
                 known.absent_since = None;

@@ -119,25 +119,6 @@ impl Stamp {
     }
 }
 
-/// What may have changed since the last walk: a file that is not meant needs no stat.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Hint {
-    /// Nobody knows.
-    #[default]
-    Anything,
-    /// These paths and what lies below them. All folders were watched since the last walk.
-    Only(HashSet<OsString>),
-}
-
-impl Hint {
-    fn names(&self, path: &Path) -> bool {
-        match self {
-            Self::Anything => true,
-            Self::Only(paths) => paths.contains(path.as_os_str()),
-        }
-    }
-}
-
 /// A file as it was last read.
 #[derive(Debug)]
 struct Read {
@@ -156,24 +137,14 @@ pub struct Scanner {
     cache: HashMap<OsString, Read>,
     /// The same files in their order.
     files: BTreeMap<PathBuf, Arc<TextFile>>,
-    /// The folders of the last walk, if it succeeded and none had two names.
-    folders: BTreeMap<PathBuf, Identity>,
-    /// What is new in the cache since then.
+    /// What is new in the cache since a walk succeeded.
     changed: Vec<PathBuf>,
     walks: u64,
 }
 
 impl Scanner {
     /// Walks `directory`. Files in `impatient` are read although somebody is writing them.
-    pub fn scan(
-        &mut self,
-        directory: &Path,
-        trust: &Trust,
-        impatient: &HashSet<PathBuf>,
-        hint: &Hint,
-    ) -> Result<Scan, ScanError> {
-        // After a walk that fails, no hint is of any use
-        let folders = std::mem::take(&mut self.folders);
+    pub fn scan(&mut self, directory: &Path, trust: &Trust, impatient: &HashSet<PathBuf>) -> Result<Scan, ScanError> {
         let unreadable = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => ScanError::Missing(directory.to_owned()),
             _ => ScanError::Unreadable { path: directory.to_owned(), error },
@@ -185,10 +156,6 @@ impl Scanner {
         let mut walk = Walk {
             trust,
             impatient,
-            // Behind symlinks one file has several names, and events may name another.
-            is_doubtful: real.as_os_str() != directory.as_os_str(),
-            hint,
-            folders,
             memory: self,
             seen: 0,
             scan: Scan { identity: Identity::of(&metadata), ..Scan::default() },
@@ -196,16 +163,11 @@ impl Scanner {
             entered: HashSet::new(),
         };
         walk.scan.git_is_busy = real.ancestors().any(|folder| folder.join(".git/index.lock").exists());
-        let result = walk.known_folder(directory, &metadata, None, 0);
+        let result = walk.folder(directory, &metadata, None, 0);
         let Walk { mut scan, seen, .. } = walk;
         result.map_err(unreadable)?;
         if seen < self.cache.len() {
             self.forget_unseen();
-        }
-        // Two ways to one folder have one watch, which names the files by one of them only
-        let identities: HashSet<Identity> = scan.folders.values().copied().collect();
-        if identities.len() == scan.folders.len() {
-            self.folders = scan.folders.clone();
         }
         scan.files = self.files.clone();
         scan.changed = std::mem::take(&mut self.changed);
@@ -232,11 +194,6 @@ impl Scanner {
 struct Walk<'a> {
     trust: &'a Trust,
     impatient: &'a HashSet<PathBuf>,
-    hint: &'a Hint,
-    /// The folders of the walk before.
-    folders: BTreeMap<PathBuf, Identity>,
-    /// Whether the hint says nothing of where the walk is.
-    is_doubtful: bool,
     memory: &'a mut Scanner,
     /// How many files could be read.
     seen: usize,
@@ -246,22 +203,6 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Walks a folder; if it is not the same as before, the hint says nothing of what is in it.
-    fn known_folder(
-        &mut self,
-        path: &Path,
-        metadata: &Metadata,
-        drop_ins_of: Option<&str>,
-        depth: usize,
-    ) -> io::Result<()> {
-        let was_doubtful = self.is_doubtful;
-        let is_same = self.folders.get(path) == Some(&Identity::of(metadata));
-        self.is_doubtful |= !is_same || self.hint.names(path);
-        let result = self.folder(path, metadata, drop_ins_of, depth);
-        self.is_doubtful = was_doubtful;
-        result
-    }
-
     /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
     fn folder(&mut self, path: &Path, metadata: &Metadata, drop_ins_of: Option<&str>, depth: usize) -> io::Result<()> {
         self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
@@ -311,9 +252,7 @@ impl Walk<'_> {
             if self.entered.contains(&Identity::of(&metadata)) {
                 self.scan.others.insert(path, "the symlink leads to a folder that is read already".to_owned());
             } else {
-                let was_doubtful = std::mem::replace(&mut self.is_doubtful, true);
                 self.subfolder(path, &name, Some(metadata), drop_ins_of, depth);
-                self.is_doubtful = was_doubtful;
             }
         }
         Ok(())
@@ -340,7 +279,7 @@ impl Walk<'_> {
             Err(error) => Silence::Unreadable(error.to_string()),
             Ok(metadata) => match self.trust.check(&path, &metadata) {
                 Err(message) => Silence::Refused(message),
-                Ok(()) => match self.known_folder(&path, &metadata, drop_in_folder(name), depth + 1) {
+                Ok(()) => match self.folder(&path, &metadata, drop_in_folder(name), depth + 1) {
                     Ok(()) => return,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return,
                     Err(error) => Silence::Unreadable(error.to_string()),
@@ -390,12 +329,9 @@ impl Walk<'_> {
         let Some(read) = self.memory.cache.get_mut(path.as_os_str()).filter(|read| read.is_settled) else {
             return false;
         };
-        let has_same_stamp = || {
-            // The same stamp has the same owner and mode, but others may have become trusted.
-            std::fs::symlink_metadata(path)
-                .is_ok_and(|metadata| Stamp::of(&metadata) == read.stamp && self.trust.check(path, &metadata).is_ok())
-        };
-        let is_same = !self.is_doubtful && !self.hint.names(path) || has_same_stamp();
+        // The same stamp has the same owner and mode, unless other users have become trusted.
+        let is_same = std::fs::symlink_metadata(path)
+            .is_ok_and(|metadata| Stamp::of(&metadata) == read.stamp && self.trust.check(path, &metadata).is_ok());
         if is_same && read.seen != self.memory.walks {
             read.seen = self.memory.walks;
             self.seen += 1;

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::scan::Hint;
 use super::trust::Trust;
 use super::{Look, Problem, Source};
 
@@ -175,56 +174,4 @@ fn what_did_not_change_keeps_its_fingerprint() {
     assert_eq!(folder.look(&mut source, start).fingerprint, before);
     fs::write(folder.path("a.service"), "two").unwrap();
     assert_ne!(folder.look(&mut source, start).fingerprint, before);
-}
-
-#[test]
-fn a_hint_saves_stats_of_files_that_stayed() {
-    let folder = Folder::new();
-    folder.write("a.service", "1");
-    folder.write("sub/b.service", "1");
-    let mut source = Source::default();
-    let start = Instant::now();
-    let only = |names: &[&str]| Hint::Only(names.iter().map(|name| folder.path(name).into_os_string()).collect());
-    // Files as old as this can be told from changed ones
-    std::thread::sleep(Duration::from_millis(30));
-    folder.look(&mut source, start);
-    let texts = |look: &Look| ["a.service", "sub/b.service"].map(|name| text(look, &folder.path(name)).unwrap());
-    folder.write("a.service", "2");
-    folder.write("sub/b.service", "2");
-    folder.write("new.service", "1");
-    std::thread::sleep(Duration::from_millis(30));
-    source.expect(only(&["a.service"]));
-    let look = folder.look(&mut source, start);
-    assert_eq!(texts(&look), ["2", "1"]);
-    assert!(text(&look, &folder.path("new.service")).is_some());
-    // A folder stands for what is in it
-    source.expect(only(&["sub"]));
-    assert_eq!(texts(&folder.look(&mut source, start)), ["2", "2"]);
-    folder.write("a.service", "3");
-    assert_eq!(texts(&folder.look(&mut source, start)), ["3", "2"]);
-}
-
-#[test]
-fn a_hint_is_not_believed_of_other_folders_and_after_a_failure() {
-    let folder = Folder::new();
-    folder.write("sub/b.service", "1");
-    let mut source = Source::default();
-    let start = Instant::now();
-    std::thread::sleep(Duration::from_millis(30));
-    let b = folder.path("sub/b.service");
-    let nothing = || Hint::Only(["/elsewhere".into()].into());
-    folder.look(&mut source, start);
-    // Replaced by another folder of the same name
-    fs::rename(folder.path("sub"), folder.path("old.bak")).unwrap();
-    folder.write("sub/b.service", "2");
-    std::thread::sleep(Duration::from_millis(30));
-    source.expect(nothing());
-    assert_eq!(text(&folder.look(&mut source, start), &b).unwrap(), "2");
-    let away = folder.0.with_extension("away");
-    fs::rename(&folder.0, &away).unwrap();
-    assert!(source.look(&folder.0, &Trust::default(), start).is_err());
-    fs::rename(&away, &folder.0).unwrap();
-    folder.write("sub/b.service", "3");
-    source.expect(nothing());
-    assert_eq!(text(&folder.look(&mut source, start), &b).unwrap(), "3");
 }

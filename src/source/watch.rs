@@ -1,9 +1,9 @@
 //! "Look again", nothing more: inotify on every folder that matters, and the mount table.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use notify::{Config, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::io::Interest;
@@ -11,7 +11,6 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 use super::Identity;
-use super::scan::Hint;
 
 /// Everything but reading: what containers and the scan itself read must wake nobody.
 const EVENTS: EventKindMask = EventKindMask::CREATE
@@ -21,15 +20,11 @@ const EVENTS: EventKindMask = EventKindMask::CREATE
     .union(EventKindMask::MODIFY_NAME)
     .union(EventKindMask::ACCESS_CLOSE);
 
-/// Paths to remember at most: with more, looking everywhere is as cheap.
-const MAX_HINTS: usize = 10_000;
-
 /// A set of watched folders.
 pub struct Watch {
     watcher: RecommendedWatcher,
     watched: BTreeMap<PathBuf, Identity>,
     ways: Arc<Mutex<BTreeMap<PathBuf, PathBuf>>>,
-    hint: Arc<Mutex<Hint>>,
     /// The folder that could not be watched, and why, since the last [`Watch::update`].
     pub failure: Option<String>,
 }
@@ -39,35 +34,21 @@ impl Watch {
     pub fn new(changed: Arc<Notify>) -> notify::Result<Self> {
         let ways: Arc<Mutex<BTreeMap<PathBuf, PathBuf>>> = Arc::default();
         let seen = ways.clone();
-        let hint = Arc::new(Mutex::new(Hint::Anything));
-        let noted = hint.clone();
         let handler = move |event: notify::Result<notify::Event>| {
             // An error (such as an overflow of the queue) means that something was missed: look again.
-            let paths = match event {
-                Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
-                    let ways = lock(&seen);
-                    if !event.paths.iter().any(|path| matters(&ways, path)) {
-                        return;
-                    }
-                    Some(event.paths)
+            let matters = event.map_or(true, |event| {
+                event.need_rescan() || event.paths.is_empty() || {
+                    let ways = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    event.paths.iter().any(|path| matters(&ways, path))
                 }
-                _ => None,
-            };
-            note(&noted, paths);
-            changed.notify_one();
+            });
+            if matters {
+                changed.notify_one();
+            }
         };
         let config = Config::default().with_event_kinds(EVENTS);
         let watcher = RecommendedWatcher::new(handler, config)?;
-        Ok(Self { watcher, watched: BTreeMap::new(), ways, hint, failure: None })
-    }
-
-    /// What has happened since it was asked last; of no use while some folder cannot be watched.
-    pub fn hint(&self) -> Hint {
-        let hint = std::mem::replace(&mut *lock(&self.hint), Hint::Only(HashSet::new()));
-        match hint {
-            Hint::Only(paths) if !paths.is_empty() && self.failure.is_none() => Hint::Only(paths),
-            _ => Hint::Anything,
-        }
+        Ok(Self { watcher, watched: BTreeMap::new(), ways, failure: None })
     }
 
     /// Watches exactly `folders`, and of each folder above one of `roots` only the way down. True if anything was
@@ -85,7 +66,7 @@ impl Watch {
                 wanted.entry(above.to_owned()).or_insert_with(|| Identity::of(&metadata));
             }
         }
-        *lock(&self.ways) = ways;
+        *self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = ways;
         let gone: Vec<PathBuf> = self
             .watched
             .iter()
@@ -110,25 +91,8 @@ impl Watch {
                 Err(error) => self.failure = Some(failure(&path, &error)),
             }
         }
-        if added {
-            note(&self.hint, None);
-        }
         added
     }
-}
-
-/// Adds to a hint; without paths anything may have happened.
-fn note(hint: &Mutex<Hint>, paths: Option<Vec<PathBuf>>) {
-    let mut hint = lock(hint);
-    let Hint::Only(known) = &mut *hint else { return };
-    match paths {
-        Some(paths) if known.len() < MAX_HINTS => known.extend(paths.into_iter().map(PathBuf::into_os_string)),
-        _ => *hint = Hint::Anything,
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// In a folder above a root only the next step of the way counts; everywhere else everything does.
