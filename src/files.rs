@@ -2,16 +2,17 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path` by renaming a temporary file beside it, readable by everybody.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_with_mode(path, bytes, 0o644)
+    replace_for(path, bytes, false)
 }
 
-/// Like [`replace`], with the file's mode.
-pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Like [`replace`]; a private file can be read by root alone.
+pub fn replace_for(path: &Path, bytes: &[u8], is_private: bool) -> io::Result<()> {
+    let mode = if is_private { 0o600 } else { 0o644 };
     let temporary = temporary_beside(path);
     let result = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
@@ -22,6 +23,11 @@ pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()>
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// Whether not everybody may read a file.
+pub fn is_private(metadata: &fs::Metadata) -> bool {
+    metadata.mode() & 0o004 == 0
 }
 
 /// Removes a file; one that is not there is fine.

@@ -26,8 +26,8 @@ use crate::config::Settings;
 use crate::host::Host;
 use crate::plan::{self, Action, Blocked, Inputs, Plan, Situation};
 use crate::render::{self, Resolution, Ruling};
-use crate::source::Look;
 use crate::source::units::Library;
+use crate::source::{Identity, Look};
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
 use inbox::{Inbox, Signal, Wake};
@@ -371,9 +371,9 @@ impl<W: World> Agent<W> {
         let problem = match (plan.wants_removal, permission) {
             (true, Permission::Wait(until)) => {
                 self.look_again_at(Some(until));
-                Some("installed units are missing there and stay until it has not changed for 30 s")
+                Some("what it leaves out stays installed until it has not changed for 30 s")
             }
-            (true, Permission::Ask) => Some("it is empty; the installed units stay"),
+            (true, Permission::Ask) => Some("it is empty, so everything stays installed"),
             _ => None,
         };
         self.reporter.removal_problem(problem.map(|problem| {
@@ -409,16 +409,15 @@ impl<W: World> Agent<W> {
 
     /// Whether the unit directory is another one than at the last look.
     fn directory_changed(&self) -> bool {
-        let identity =
-            std::fs::metadata(&self.settings.unit_dir).ok().map(|metadata| crate::source::Identity::of(&metadata));
+        let identity = Identity::of_directory(&self.settings.unit_dir).ok();
         identity != Some(self.look.identity)
     }
 
     fn take(&mut self, request: Request) {
         if request.order.accept_removal
-            && let Ok(metadata) = std::fs::metadata(&self.settings.unit_dir)
+            && let Ok(identity) = Identity::of_directory(&self.settings.unit_dir)
         {
-            self.guard.accept(crate::source::Identity::of(&metadata));
+            self.guard.accept(identity);
         }
         self.reporter.keep_log();
         self.waiting.push(request);

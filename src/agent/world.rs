@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::apply::{self, Applier, Failure, Outcome};
@@ -47,6 +48,7 @@ pub trait World {
 /// The real host.
 pub struct Host {
     systemd: Option<Systemd>,
+    pump: Option<AbortHandle>,
     events: mpsc::UnboundedSender<Event>,
     changed: Arc<Notify>,
     memory: Memory,
@@ -80,6 +82,7 @@ impl Host {
         let source = Source::new(memory.sources().into_values());
         Ok(Self {
             systemd: None,
+            pump: None,
             events,
             memory,
             records,
@@ -98,8 +101,9 @@ impl Host {
         if let Some(systemd) = &self.systemd {
             return Ok(systemd.clone());
         }
-        let systemd = Systemd::connect_and_subscribe(self.events.clone()).await?;
+        let (systemd, pump) = Systemd::connect_and_subscribe(self.events.clone()).await?;
         self.systemd = Some(systemd.clone());
+        self.pump = Some(pump);
         Ok(systemd)
     }
 
@@ -179,6 +183,10 @@ impl World for Host {
 
     fn disconnect(&mut self) {
         self.systemd = None;
+        // It would hold the old connection open, and tell everything twice.
+        if let Some(pump) = self.pump.take() {
+            pump.abort();
+        }
     }
 
     fn publish(&mut self, status: &AgentStatus) {

@@ -69,6 +69,7 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
 
 fn file(path: &Path, look: &mut Look) -> anyhow::Result<()> {
     let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    look.files.insert(path.to_owned(), Arc::new(TextFile { path: path.to_owned(), text: text.into() }));
+    let file = TextFile { path: path.to_owned(), text: text.into(), is_private: false };
+    look.files.insert(path.to_owned(), Arc::new(file));
     Ok(())
 }

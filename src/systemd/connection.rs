@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use zbus::export::ordered_stream::OrderedStreamExt as _;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, OwnedVariant};
@@ -55,14 +56,15 @@ impl Systemd {
         Ok(Self { manager })
     }
 
-    /// Connects and subscribes; every [`Event`] goes to `events` until the connection is gone.
-    pub async fn connect_and_subscribe(events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
+    /// Connects and subscribes; every [`Event`] goes to `events` until the connection is gone, or until it is given up by
+    /// the handle.
+    pub async fn connect_and_subscribe(events: mpsc::UnboundedSender<Event>) -> Result<(Self, AbortHandle), Error> {
         let systemd = Self::connect().await?;
         let mut jobs = systemd.manager.receive_job_removed().await?;
         let mut owners = systemd.manager.inner().receive_owner_changed().await?;
         systemd.manager.subscribe().await?;
         let manager = systemd.manager.clone();
-        tokio::spawn(async move {
+        let pump = tokio::spawn(async move {
             loop {
                 tokio::select! {
                     job = jobs.next() => {
@@ -90,7 +92,7 @@ impl Systemd {
             }
             let _ = events.send(Event::Disconnected);
         });
-        Ok(systemd)
+        Ok((systemd, pump.abort_handle()))
     }
 
     /// The state of each of `names`, by the name that was asked for.

@@ -127,3 +127,18 @@ fn files_of_trusted_users_are_taken() {
     assert!(host.property("slow.service", "ExecStart").contains("1000000"));
     writer.wait().expect("the writer ends");
 }
+
+#[test]
+fn what_others_may_not_read_in_the_directory_they_may_not_read_installed() {
+    let host = Host::boot("private").with_agent();
+    host.put("secret.service", &service("/bin/sleep infinity"));
+    host.sh("chmod 600 /etc/sculler/units/secret.service");
+    let mode = || host.sh(&format!("stat -c %a {ATTACHED}/secret.service"));
+    host.wait_until("the installed file is private too", SOON, || {
+        host.exists(&format!("{ATTACHED}/secret.service")) && mode().trim() == "600"
+    });
+    let invocation = host.invocation("secret.service");
+    host.sh("chmod 644 /etc/sculler/units/secret.service");
+    host.wait_until("the installed file is open again", SOON, || mode().trim() == "644");
+    host.assert_untouched("secret.service", &invocation);
+}

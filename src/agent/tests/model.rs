@@ -68,7 +68,7 @@ impl Model {
 
     pub fn write(&self, name: &str, text: &str) {
         let path = PathBuf::from("/units").join(name);
-        let file = Arc::new(TextFile { path: path.clone(), text: text.as_bytes().into() });
+        let file = Arc::new(TextFile { path: path.clone(), text: text.as_bytes().into(), is_private: false });
         self.state().files.insert(path, file);
     }
 
@@ -241,7 +241,7 @@ impl World for FakeWorld {
             return Err(ScanError::Missing("/units".into()));
         }
         Ok(Look {
-            identity: Identity { device: 1, inode: state.directory },
+            identity: Identity { device: 1, inode: state.directory, born: 0 },
             files: state.files.clone(),
             fingerprint: state.files.len() as u64,
             ..Look::default()
