@@ -1,6 +1,6 @@
 //! Whoever writes in the unit directory is root on the host.
 
-use crate::agent::{SOON, UNITS, service, sleeper, unit_path};
+use crate::agent::{ATTACHED, SOON, UNITS, service, sleeper, unit_path};
 use crate::host::Host;
 
 /// The command between the quotes of `run '…'` in the agent's message about a path.
@@ -131,7 +131,7 @@ fn files_of_trusted_users_are_taken() {
 #[test]
 fn what_others_may_not_read_in_the_directory_they_may_not_read_installed() {
     let host = Host::boot("private").with_agent();
-    host.put("secret.service", &service("/bin/sleep infinity"));
+    host.put("secret.service", &sleeper());
     host.sh("chmod 600 /etc/sculler/units/secret.service");
     let mode = || host.sh(&format!("stat -c %a {ATTACHED}/secret.service"));
     host.wait_until("the installed file is private too", SOON, || {
