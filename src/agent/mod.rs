@@ -3,6 +3,7 @@
 
 mod inbox;
 mod jobs;
+mod orders;
 mod removal;
 mod report;
 mod request;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use request::{Answer, Order, SOCKET, send};
+pub use request::{Answer, Order, SOCKET, UnitAnswer, UnitOrder, Wish, send};
 pub use run::run;
 
 use crate::apply::{Done, Failure, Outcome};
@@ -32,9 +33,9 @@ use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
 use inbox::{Inbox, Signal, Wake};
 use jobs::{Job, Jobs};
+use orders::Orders;
 use removal::{Guard, Permission};
 use report::Reporter;
-use request::Request;
 use trouble::Troubles;
 use world::World;
 
@@ -71,7 +72,9 @@ pub struct Agent<W> {
     bring_back: BTreeMap<UnitName, Vec<String>>,
     guard: Guard,
     reporter: Reporter,
-    waiting: Vec<Request>,
+    orders: Orders,
+    /// Whether systemd answered everything that the last pass asked.
+    pass_is_complete: bool,
     /// When the next pass is due without a cause.
     due: Option<Instant>,
     housekeeping: Housekeeping,
@@ -104,7 +107,8 @@ impl<W: World> Agent<W> {
             bring_back: BTreeMap::new(),
             guard: Guard::default(),
             reporter: Reporter::default(),
-            waiting: Vec::new(),
+            orders: Orders::default(),
+            pass_is_complete: false,
             due: None,
             housekeeping: Housekeeping::default(),
         }
@@ -153,10 +157,14 @@ impl<W: World> Agent<W> {
     async fn pass(&mut self) {
         let now = Instant::now();
         self.due = Some(now + self.settings.resync);
+        self.pass_is_complete = false;
         self.refresh_settings();
         self.look = match self.world.look(&self.settings) {
             Ok(look) => look,
-            Err(error) => return self.reporter.directory_problem(Some(error.to_string())),
+            Err(error) => {
+                self.orders_without_directory();
+                return self.reporter.directory_problem(Some(error.to_string()));
+            }
         };
         self.reporter.directory_problem(None);
         self.look_again_at(self.look.again);
@@ -170,7 +178,8 @@ impl<W: World> Agent<W> {
 
         let jobs = self.jobs.by_unit();
         let holds = |path: &Path| self.look.holds(path);
-        let inputs = Inputs { resolution: &self.resolution, memory, jobs: &jobs, holds: &holds };
+        let asked = &self.orders.asked;
+        let inputs = Inputs { resolution: &self.resolution, memory, jobs: &jobs, asked, holds: &holds };
         let query = plan::in_question(&inputs);
         let observed = match self.world.observe(&query).await {
             Ok(observed) => observed,
@@ -185,6 +194,8 @@ impl<W: World> Agent<W> {
             jobs: &jobs,
             backing_off: &self.troubles.backing_off(now),
             bring_back: &self.bring_back,
+            asked: &self.orders.asked,
+            expected: &self.orders.expected(),
             holds: &|path: &Path| self.look.holds(path),
             may_remove: permission == Permission::Yes,
         });
@@ -193,6 +204,7 @@ impl<W: World> Agent<W> {
         }
         self.removal_permission(permission, &plan);
         self.carry_out(plan).await;
+        self.orders_after_pass(&observed);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
     }
 
@@ -280,6 +292,7 @@ impl<W: World> Agent<W> {
 
     fn job_over(&mut self, job: Job, result: &str) -> bool {
         self.reporter.job_over(&job, result);
+        self.orders.job_over(&job.unit, result);
         if !job.is_start() {
             return true;
         }
@@ -398,36 +411,6 @@ impl<W: World> Agent<W> {
         let identity =
             std::fs::metadata(&self.settings.unit_dir).ok().map(|metadata| crate::source::Identity::of(&metadata));
         identity != Some(self.look.identity)
-    }
-
-    fn take(&mut self, request: Request) {
-        if request.order.accept_removal
-            && let Ok(metadata) = std::fs::metadata(&self.settings.unit_dir)
-        {
-            self.guard.accept(crate::source::Identity::of(&metadata));
-        }
-        self.reporter.keep_log();
-        self.waiting.push(request);
-    }
-
-    /// Answers the requests whose pass, or whose jobs, are over.
-    fn answer(&mut self) {
-        let is_idle = self.jobs.is_empty() && self.look.again.is_none();
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|request| is_idle || !request.order.wait);
-        self.waiting = waiting;
-        if ready.is_empty() {
-            return;
-        }
-        let done = self.reporter.log();
-        let problems = self.reporter.problems(&self.resolution, &self.blocked, &self.troubles);
-        for request in ready {
-            // The command may have gone away.
-            let _ = request.reply.send(Answer { problems: problems.clone(), done: done.clone() });
-        }
-        if self.waiting.is_empty() {
-            self.reporter.drop_log();
-        }
     }
 
     fn publish(&mut self) {

@@ -20,7 +20,7 @@ pub struct Reconcile {
 
 impl Reconcile {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let order = Order { wait: self.wait, accept_removal: self.accept_removal };
+        let order = Order { wait: self.wait, accept_removal: self.accept_removal, ..Order::default() };
         let folder = agent::run_directory();
         let answer = super::block_on(async { Ok(agent::send(&folder, &order).await) })?;
         let answer = match answer {

@@ -96,6 +96,13 @@ impl Source {
         Self { scanner: Scanner::default(), known }
     }
 
+    /// The file at `path` was removed on purpose, with its drop-ins beside it: nobody waits for them.
+    pub fn forget(&mut self, path: &Path) {
+        let mut drop_ins = path.as_os_str().to_owned();
+        drop_ins.push(".d");
+        self.known.retain(|known, _| known != path && !known.starts_with(&drop_ins));
+    }
+
     /// Looks at the unit directory.
     pub fn look(&mut self, directory: &Path, trust: &Trust, now: Instant) -> Result<Look, ScanError> {
         let impatient: HashSet<PathBuf> = self

@@ -186,6 +186,8 @@ pub struct Details {
     pub has_run: bool,
     /// Whether its condition held at the last start attempt, if there was one.
     pub condition_failed: bool,
+    /// Whether a file of it is newer than what PID 1 holds.
+    pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
     /// `ConsistsOf=`.
     pub dependents: Vec<String>,
@@ -210,6 +212,8 @@ impl Details {
         let condition_tried = number("ConditionTimestampMonotonic") != 0;
         let condition_result =
             all.remove("ConditionResult").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
+        let needs_reload =
+            all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let mut dependents = Vec::new();
         for key in ["RequiredBy", "BoundBy", "ConsistsOf"] {
             let names = all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
@@ -224,6 +228,7 @@ impl Details {
             invocation_id,
             has_run,
             condition_failed: condition_tried && !condition_result,
+            needs_reload,
             dependents,
         }
     }
