@@ -71,7 +71,7 @@ impl<W: World> Agent<W> {
             Wish::Restart => Some(Ask::Restart),
             Wish::Stop => Some(Ask::Stop),
             Wish::Load if was_launched => Some(Ask::Stop),
-            Wish::Load | Wish::Unload | Wish::Forget => None,
+            Wish::Keep | Wish::Load | Wish::Unload | Wish::Forget => None,
         };
         self.orders.asked.extend(ask.map(|ask| (unit.clone(), ask)));
         let target = order.wish.target();
@@ -196,7 +196,7 @@ impl<W: World> Agent<W> {
         }
         match wish {
             Wish::Unload | Wish::Forget if is_installed => problems.extend(self.reporter.removal().map(str::to_owned)),
-            Wish::Load | Wish::Start | Wish::Restart if !is_taken => {
+            Wish::Keep | Wish::Load | Wish::Start | Wish::Restart if !is_taken => {
                 for ruling in &rulings {
                     match ruling {
                         Ruling::Invalid { errors } => problems.extend(errors.iter().map(ToString::to_string)),

@@ -39,6 +39,8 @@ pub struct UnitOrder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wish {
+    /// Nothing but to know what becomes of it.
+    Keep,
     /// Target state inactive: not installed.
     Unload,
     /// Target state loaded. What was launched is stopped; what a timer or socket started goes on.
@@ -60,7 +62,7 @@ impl Wish {
             Self::Unload => Some(TargetState::Inactive),
             Self::Load | Self::Stop => Some(TargetState::Loaded),
             Self::Start => Some(TargetState::Launched),
-            Self::Restart | Self::Forget => None,
+            Self::Keep | Self::Restart | Self::Forget => None,
         }
     }
 }

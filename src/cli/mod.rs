@@ -2,19 +2,25 @@
 
 mod address;
 mod agent;
+mod ask;
 mod cat;
 mod context;
+mod diff;
 mod explain;
 mod files;
+mod job;
 mod journal;
 mod list_machines;
 mod list_unit_files;
 mod list_units;
 mod log;
+mod outcome;
 mod plan;
 mod reconcile;
 mod render;
+mod selection;
 mod status;
+mod submission;
 mod table;
 mod verify;
 
@@ -23,6 +29,8 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use job::Verb;
 
 /// Drop a unit file into /etc/sculler/units, and the host that it names runs it.
 #[derive(Debug, Parser)]
@@ -34,6 +42,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Put unit files into the unit directory; they stay inactive
+    Submit(job::WithFiles),
+    /// Install units without starting them (target state loaded)
+    Load(job::WithFiles),
+    /// Start units, now and at boot (target state launched)
+    Start(job::WithFiles),
+    /// Stop units and do not start them at boot (target state loaded)
+    Stop(job::Units),
+    /// Restart units
+    Restart(job::Units),
+    /// Stop units and take them off systemd; their files stay (target state inactive)
+    Unload(job::Units),
+    /// Stop units and remove them with their files
+    Destroy(job::Units),
     /// The units installed here and their states
     ListUnits(list_units::ListUnits),
     /// Every file of the unit directory: taken or not, and why
@@ -46,6 +68,8 @@ enum Command {
     Explain(explain::Explain),
     /// Unit files as they were dropped
     Cat(cat::Cat),
+    /// What is installed against what the file says
+    Diff(diff::Diff),
     /// The journal of a unit
     Journal(journal::Journal),
     /// Check unit files
@@ -63,12 +87,20 @@ enum Command {
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Submit(command) => command.run(Verb::Submit),
+        Command::Load(command) => command.run(Verb::Load),
+        Command::Start(command) => command.run(Verb::Start),
+        Command::Stop(command) => command.run(Verb::Stop),
+        Command::Restart(command) => command.run(Verb::Restart),
+        Command::Unload(command) => command.run(Verb::Unload),
+        Command::Destroy(command) => command.run(Verb::Destroy),
         Command::ListUnits(command) => command.run(),
         Command::ListUnitFiles(command) => command.run(),
         Command::ListMachines(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Cat(command) => command.run(),
+        Command::Diff(command) => command.run(),
         Command::Journal(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Render(command) => command.run(),

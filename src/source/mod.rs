@@ -66,6 +66,14 @@ pub enum Problem {
     NoUnit(String),
 }
 
+impl Problem {
+    /// What it is, and what to do.
+    pub fn reason(&self) -> &str {
+        let (Self::Waiting(reason) | Self::Refused(reason) | Self::NoUnit(reason)) = self;
+        reason
+    }
+}
+
 impl Look {
     /// Whether what was installed from `path` must stay because `path`, or a folder above it, says nothing now.
     pub fn holds(&self, path: &Path) -> bool {

@@ -9,6 +9,7 @@ mod host;
 mod boot;
 mod bus;
 mod by_hand;
+mod commands;
 mod directory;
 mod edits;
 mod git;

@@ -43,7 +43,15 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    prop::sample::select(vec![Wish::Unload, Wish::Load, Wish::Stop, Wish::Start, Wish::Restart, Wish::Forget])
+    prop::sample::select(vec![
+        Wish::Keep,
+        Wish::Unload,
+        Wish::Load,
+        Wish::Stop,
+        Wish::Start,
+        Wish::Restart,
+        Wish::Forget,
+    ])
 }
 
 /// Two versions that stop differently, and one that does not.
