@@ -76,8 +76,10 @@ impl<W: World> Agent<W> {
         self.orders.asked.extend(ask.map(|ask| (unit.clone(), ask)));
         let target = order.wish.target();
         let mut recorded = Ok(());
-        if order.wish == Wish::Forget {
+        if order.wish == Wish::Forget || order.is_replaced {
             self.world.forget_file(&order.source);
+        }
+        if order.wish == Wish::Forget {
             if self.world.memory().units.contains_key(&unit) {
                 recorded = self.world.set_target(&unit, None, &order.source);
             }

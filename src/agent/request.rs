@@ -33,6 +33,9 @@ pub struct UnitOrder {
     pub wish: Wish,
     /// Its file in the unit directory, which may be about to be written.
     pub source: PathBuf,
+    /// Its files were just replaced as a whole: drop-ins that are missing are meant to be.
+    #[serde(default)]
+    pub is_replaced: bool,
 }
 
 /// fleet's transitions (`fleet: Documentation/states.md`), with what systemctl adds.

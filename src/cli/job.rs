@@ -92,26 +92,6 @@ impl WithFiles {
         let reading = Reading { may_add: true, prefers_files: verb == Verb::Submit, may_replace: self.replace };
         run(verb, &self.units, &bundle, reading)
     }
-
-    /// The files among the arguments, for hosts that do not have them; what is left are names.
-    pub fn take_files(&mut self) -> anyhow::Result<Vec<Submission>> {
-        let mut taken = Vec::new();
-        let mut names = Vec::new();
-        for text in std::mem::take(&mut self.units.units) {
-            let path = std::path::Path::new(&text);
-            match path.is_file() {
-                true => taken.push(Submission::read(path)?),
-                false => names.push(text),
-            }
-        }
-        self.units.units = names;
-        Ok(taken)
-    }
-
-    /// What is named apart from files.
-    pub fn names(&self) -> &[String] {
-        &self.units.units
-    }
 }
 
 impl Units {
@@ -131,6 +111,7 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
     refuse(verb, &selected, &directory)?;
     change_files(verb, &context, &selected)?;
 
+    let since = crate::status::seconds_now();
     let wishes = selected.iter().map(|unit| (unit.name.to_string(), order(unit, verb.wish()))).collect();
     let answer = super::ask::ask(&Order { wait: !options.no_block, units: wishes, ..Order::default() })?;
     let machine = context.machine(false);
@@ -161,7 +142,7 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
         }
     }
     let names: Vec<_> = to_watch.iter().map(|(unit, _)| &unit.name).collect();
-    let failures = super::block_on(outcome::watch(&names))?;
+    let failures = super::block_on(outcome::watch(&names, since))?;
     for (unit, answer) in &to_watch {
         match failures.get(&unit.name) {
             None => println!("{}", sentence(verb, unit, answer, &machine)),
@@ -196,7 +177,7 @@ fn refuse(verb: Verb, selected: &[Selected], directory: &Directory) -> anyhow::R
 }
 
 fn order(unit: &Selected, wish: Wish) -> UnitOrder {
-    UnitOrder { wish, source: unit.path.clone() }
+    UnitOrder { wish, source: unit.path.clone(), is_replaced: matches!(unit.file, Change::Write(_)) }
 }
 
 /// Does to the unit directory what has to be done, if the agent is there to see it.

@@ -41,7 +41,9 @@ pub fn check(wish: Wish, answer: &UnitAnswer) -> Result<(), String> {
 
 /// Looks whether units stay up for a moment; the reasons of those that do not. One that has done its work and ended
 /// well is fine.
-pub async fn watch(units: &[&UnitName]) -> anyhow::Result<BTreeMap<UnitName, String>> {
+///
+/// `since`: when the order was given, in seconds since 1970.
+pub async fn watch(units: &[&UnitName], since: f64) -> anyhow::Result<BTreeMap<UnitName, String>> {
     let mut failures = BTreeMap::new();
     if units.is_empty() {
         return Ok(failures);
@@ -50,9 +52,6 @@ pub async fn watch(units: &[&UnitName]) -> anyhow::Result<BTreeMap<UnitName, Str
     let mut invocations = HashMap::new();
     for unit in units {
         let details = systemd.details(unit.as_str()).await?;
-        if details.condition_failed {
-            failures.insert((*unit).clone(), "it was skipped: a condition of it does not hold".to_owned());
-        }
         invocations.insert(unit.as_str(), details.invocation_id);
     }
     let names: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
@@ -70,7 +69,12 @@ pub async fn watch(units: &[&UnitName]) -> anyhow::Result<BTreeMap<UnitName, Str
         }
         tokio::time::sleep(POLL).await;
     }
+    let states = systemd.states(&names).await?;
     for unit in units {
+        let is_down = states.get(unit.as_str()).is_some_and(|state| state.active == ActiveState::Inactive);
+        if let Some(reason) = is_down.then(|| skipped(unit, since)).flatten() {
+            failures.entry((*unit).clone()).or_insert(reason);
+        }
         let now = systemd.details(unit.as_str()).await?.invocation_id;
         let before = &invocations[unit.as_str()];
         if now != *before && !before.is_empty() && !now.is_empty() {
@@ -78,6 +82,21 @@ pub async fn watch(units: &[&UnitName]) -> anyhow::Result<BTreeMap<UnitName, Str
         }
     }
     Ok(failures)
+}
+
+/// systemd's sentence if it skipped a unit for a condition. It is asked of the journal: a unit that is down is soon out of
+/// PID 1's memory, and its `ConditionResult` with it.
+fn skipped(unit: &UnitName, since: f64) -> Option<String> {
+    // systemd: SD_MESSAGE_UNIT_SKIPPED in sd-messages.h
+    const SKIPPED: &str = "MESSAGE_ID=0e4284a0caca4bfc81c0bb6786972673";
+    let _ = Command::new("journalctl").arg("--sync").output();
+    let lines = Command::new("journalctl")
+        .args(["--no-pager", "--quiet", "--output", "cat", "--lines", "1", SKIPPED])
+        .args([format!("UNIT={unit}"), format!("--since=@{}", since.floor())])
+        .output()
+        .ok()?;
+    let line = String::from_utf8_lossy(&lines.stdout).trim().to_owned();
+    (!line.is_empty()).then_some(line)
 }
 
 /// Says that a unit is not as it was asked for, and what it said itself.

@@ -62,7 +62,7 @@ impl Running {
 
     /// Asks for something of a unit and waits for what becomes of it.
     async fn wish(&self, unit: &str, wish: Wish) -> UnitAnswer {
-        let order = UnitOrder { wish, source: PathBuf::from("/units").join(unit) };
+        let order = UnitOrder { wish, source: PathBuf::from("/units").join(unit), is_replaced: false };
         let units = BTreeMap::from([(unit.to_owned(), order)]);
         let answer = self.order(Order { wait: true, units, ..Order::default() }).await.await.unwrap();
         answer.units[unit].clone()

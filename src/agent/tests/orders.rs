@@ -99,7 +99,7 @@ fn a_target_state_waits_for_the_file_that_is_about_to_come() {
         let model = Model::default();
         let agent = Running::start(&model);
         for unit in ["a.service", "never.service"] {
-            let order = super::UnitOrder { wish: Wish::Unload, source: "/units/x".into() };
+            let order = super::UnitOrder { wish: Wish::Unload, source: "/units/x".into(), is_replaced: false };
             let units = [(unit.to_owned(), order)].into();
             agent.order(super::Order { units, ..super::Order::default() }).await.await.unwrap();
         }
@@ -154,6 +154,8 @@ fn a_start_waits_for_a_stop_under_way_and_for_nobody_else() {
 }
 
 fn order(unit: &str, wish: Wish) -> super::Order {
-    let units = [(unit.to_owned(), super::UnitOrder { wish, source: format!("/units/{unit}").into() })].into();
+    let units =
+        [(unit.to_owned(), super::UnitOrder { wish, source: format!("/units/{unit}").into(), is_replaced: false })]
+            .into();
     super::Order { wait: true, units, ..super::Order::default() }
 }

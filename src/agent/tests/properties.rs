@@ -90,7 +90,7 @@ async fn play(steps: Vec<Step>) {
                     written[unit] = None;
                     model.remove(UNITS[unit]);
                 }
-                let order = UnitOrder { wish, source: format!("/units/{}", UNITS[unit]).into() };
+                let order = UnitOrder { wish, source: format!("/units/{}", UNITS[unit]).into(), is_replaced: false };
                 let units = [(UNITS[unit].to_owned(), order)].into();
                 // No answer comes from an agent that was killed while it had none.
                 let _ = agent.order(Order { units, ..Order::default() }).await.await;
