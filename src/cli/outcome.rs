@@ -87,16 +87,16 @@ pub async fn watch(units: &[&UnitName], since: f64) -> anyhow::Result<BTreeMap<U
 /// systemd's sentence if it skipped a unit for a condition. It is asked of the journal: a unit that is down is soon out of
 /// PID 1's memory, and its `ConditionResult` with it.
 fn skipped(unit: &UnitName, since: f64) -> Option<String> {
-    // systemd: SD_MESSAGE_UNIT_SKIPPED in sd-messages.h
-    const SKIPPED: &str = "MESSAGE_ID=0e4284a0caca4bfc81c0bb6786972673";
+    // systemd: SD_MESSAGE_UNIT_STARTED in sd-messages.h, which such a start ends with too (src/core/job.c)
+    const STARTED: &str = "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf";
     let _ = Command::new("journalctl").arg("--sync").output();
     let lines = Command::new("journalctl")
-        .args(["--no-pager", "--quiet", "--output", "cat", "--lines", "1", SKIPPED])
+        .args(["--no-pager", "--quiet", "--output", "cat", "--lines", "1", STARTED])
         .args([format!("UNIT={unit}"), format!("--since=@{}", since.floor())])
         .output()
         .ok()?;
     let line = String::from_utf8_lossy(&lines.stdout).trim().to_owned();
-    (!line.is_empty()).then_some(line)
+    line.contains(" skipped").then_some(line)
 }
 
 /// Says that a unit is not as it was asked for, and what it said itself.

@@ -89,7 +89,12 @@ fn units_go_from_inactive_to_launched_and_back_and_a_reboot_keeps_them() {
 
 #[test]
 fn a_start_that_fails_says_so_with_the_units_last_lines() {
-    let host = Host::boot("failing").with_agent();
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        starts_that_fail(&Host::boot("failing").suite(suite).with_agent());
+    }
+}
+
+fn starts_that_fail(host: &Host) {
     host.write("/root/bad.service", &service("/bin/sh -c 'echo it hurts; exit 3'"));
     host.write("/root/loop.service", &service("/bin/false").replace("[Service]", "[Service]\nRestart=always"));
     host.write("/root/once.service", &service("/bin/true").replace("[Service]", "[Service]\nType=oneshot"));
