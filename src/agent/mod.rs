@@ -1,6 +1,7 @@
 //! The one loop. Every pass is the same, whatever woke it: look → parse → select → render → observe → plan → apply.
 //! Lost events, restarts and crashes need no code of their own.
 
+mod housekeeping;
 mod inbox;
 mod jobs;
 mod orders;
@@ -13,7 +14,7 @@ mod tests;
 mod trouble;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use crate::source::Look;
 use crate::source::units::Library;
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
+use housekeeping::Housekeeping;
 use inbox::{Inbox, Signal, Wake};
 use jobs::{Job, Jobs};
 use orders::Orders;
@@ -38,15 +40,6 @@ use removal::{Guard, Permission};
 use report::Reporter;
 use trouble::Troubles;
 use world::World;
-
-/// How long the host must be quiet before boot links are made and a daemon-reload is spent on them.
-const QUIET: Duration = Duration::from_secs(1);
-
-/// How long a host that is never quiet can put that off.
-const QUIET_AT_MOST: Duration = Duration::from_secs(10);
-
-/// A daemon-reload for tidiness may take this share of the time at most: 1 in 10.
-const RELOAD_SHARE: u32 = 10;
 
 /// How often to look at a job that somebody else started, of whose end nobody tells.
 const FOREIGN_JOB_POLL: Duration = Duration::from_secs(1);
@@ -78,16 +71,6 @@ pub struct Agent<W> {
     /// When the next pass is due without a cause.
     due: Option<Instant>,
     housekeeping: Housekeeping,
-}
-
-/// What waits for a quiet moment.
-#[derive(Debug, Default)]
-struct Housekeeping {
-    pending_since: Option<Instant>,
-    due: Option<Instant>,
-    /// Units for which PID 1 holds something older than the disk.
-    outdated: BTreeSet<UnitName>,
-    not_before: Option<Instant>,
 }
 
 impl<W: World> Agent<W> {
@@ -319,51 +302,6 @@ impl<W: World> Agent<W> {
         // Their ends may have been missed: what became of them has to be observed.
         self.jobs.clear();
         self.look_again_at(Some(Instant::now() + RECONNECT));
-    }
-
-    fn pending_links(&self) -> Vec<Action> {
-        let backing_off = self.troubles.backing_off(Instant::now());
-        plan::housekeeping(&self.resolution, self.world.memory(), &backing_off)
-    }
-
-    /// Every sign of activity puts housekeeping off, within limits.
-    fn schedule_housekeeping(&mut self, is_pending: bool) {
-        let now = Instant::now();
-        let housekeeping = &mut self.housekeeping;
-        if !is_pending {
-            housekeeping.pending_since = None;
-            housekeeping.due = None;
-            return;
-        }
-        let since = *housekeeping.pending_since.get_or_insert(now);
-        let due = (now + QUIET).min(since + QUIET_AT_MOST);
-        housekeeping.due = Some(housekeeping.not_before.map_or(due, |earliest| due.max(earliest)));
-    }
-
-    async fn keep_house(&mut self) {
-        let links = self.pending_links();
-        let mut outcomes = self.world.apply(links).await;
-        // One unit that cannot be enabled must not keep the others from it.
-        let failed = outcomes.iter().position(|outcome| {
-            outcome.result.is_err() && matches!(&outcome.action, Action::Link { units } if units.len() > 1)
-        });
-        if let Some(index) = failed
-            && let Action::Link { units } = outcomes.swap_remove(index).action
-        {
-            let one_by_one = units.into_iter().map(|unit| Action::Link { units: vec![unit] }).collect();
-            outcomes.extend(self.world.apply(one_by_one).await);
-        }
-        self.record(outcomes, false);
-        if !self.housekeeping.outdated.is_empty() {
-            let since = Instant::now();
-            let units = self.housekeeping.outdated.clone();
-            let outcomes = self.world.apply(vec![Action::Reload { units }]).await;
-            self.record(outcomes, false);
-            self.housekeeping.not_before = Some(Instant::now() + since.elapsed() * RELOAD_SHARE);
-        }
-        self.housekeeping.pending_since = None;
-        let is_pending = !self.housekeeping.outdated.is_empty() || !self.pending_links().is_empty();
-        self.schedule_housekeeping(is_pending);
     }
 
     fn removal_permission(&mut self, permission: Permission, plan: &Plan) {

@@ -8,13 +8,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::context::{Context, Directory};
+use super::context::{self, Context, Directory};
 use super::outcome;
 use super::selection::{self, Change, Reading, Selected};
 use super::submission::{self, Submission};
 use crate::agent::{Order, UnitAnswer, UnitOrder, Wish};
 use crate::files;
 use crate::render::TargetState;
+use crate::unit::UnitName;
 
 /// Options of commands that may bring files along.
 #[derive(Debug, clap::Args)]
@@ -95,6 +96,11 @@ impl WithFiles {
 }
 
 impl Units {
+    /// Whether a unit is named as itself, not by a glob.
+    fn names(&self, name: &UnitName) -> bool {
+        self.units.iter().any(|text| context::unit_name(text).is_ok_and(|named| named == *name))
+    }
+
     pub fn run(self, verb: Verb) -> anyhow::Result<ExitCode> {
         run(verb, &self, &[], Reading { may_add: false, prefers_files: false, may_replace: false })
     }
@@ -109,6 +115,13 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
     let directory = context.directory()?;
     let selected = selection::select(&context, &directory, &options.units, bundle, reading)?;
     refuse(verb, &selected, &directory)?;
+    let (idle, selected): (Vec<_>, Vec<_>) =
+        selected.into_iter().partition(|unit| verb == Verb::Stop && is_unloaded(&context, unit));
+    let mut has_failed = false;
+    for unit in idle.iter().filter(|unit| options.names(&unit.name)) {
+        eprintln!("sculler: stop {}: it is not loaded, so there is nothing to stop", unit.name);
+        has_failed = true;
+    }
     change_files(verb, &context, &selected)?;
 
     let since = crate::status::seconds_now();
@@ -116,7 +129,6 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
     let answer = super::ask::ask(&Order { wait: !options.no_block, units: wishes, ..Order::default() })?;
     let machine = context.machine(false);
     let mut to_watch = Vec::new();
-    let mut has_failed = false;
     for unit in &selected {
         let name = &unit.name;
         let answer = answer.units.get(name.as_str()).cloned().unwrap_or_default();
@@ -153,6 +165,12 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
         }
     }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Target state inactive: a stop would load it (`fleet: fleetctl/stop.go` refused that too).
+fn is_unloaded(context: &Context, unit: &Selected) -> bool {
+    let record = context.memory.units.get(&unit.name);
+    record.is_some_and(|record| record.target == Some(TargetState::Inactive))
 }
 
 /// What cannot be meant.

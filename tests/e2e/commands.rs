@@ -54,6 +54,10 @@ fn units_go_from_inactive_to_launched_and_back_and_a_reboot_keeps_them() {
         assert!(!host.exists(&format!("{ATTACHED}/app.service")));
         assert!(host.exists(&unit_path("app.service")));
 
+        let idle = host.sculler("stop app");
+        assert!(idle.status.code() == Some(1) && idle.stderr.contains("it is not loaded"), "{idle}");
+        assert!(!host.exists(&format!("{ATTACHED}/app.service")));
+
         host.sh("systemctl restart sculler");
         host.settle();
         host.put("web.service", &service("/bin/sleep 1000000"));
