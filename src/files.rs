@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path` by renaming a temporary file beside it, readable by everybody.
@@ -16,6 +16,8 @@ pub fn replace_for(path: &Path, bytes: &[u8], is_private: bool) -> io::Result<()
     let temporary = temporary_beside(path);
     let result = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        // Whatever the umask of a command says.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     })();
@@ -28,6 +30,14 @@ pub fn replace_for(path: &Path, bytes: &[u8], is_private: bool) -> io::Result<()
 /// Whether not everybody may read a file.
 pub fn is_private(metadata: &fs::Metadata) -> bool {
     metadata.mode() & 0o004 == 0
+}
+
+/// Makes a symlink at `path`, in the place of what is there.
+pub fn link(path: &Path, target: &Path) -> io::Result<()> {
+    let temporary = temporary_beside(path);
+    remove(&temporary)?;
+    std::os::unix::fs::symlink(target, &temporary)?;
+    fs::rename(&temporary, path)
 }
 
 /// Removes a file; one that is not there is fine.

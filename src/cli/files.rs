@@ -36,7 +36,7 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
     }
     let units = Library::default().read(&mut look);
     for (path, problem) in &look.problems {
-        let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+        let reason = problem.reason();
         eprintln!("{}: {reason}", path.display());
     }
     Ok(units)

@@ -14,10 +14,11 @@ use crate::host::MachineId;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, Unit, UnitName, syntax};
 
 /// fleet's target states (`fleet: Documentation/states.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetState {
     /// Not installed.
+    #[default]
     Inactive,
     /// Installed; something else starts it, or nothing does.
     Loaded,

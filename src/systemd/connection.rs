@@ -189,6 +189,8 @@ pub struct Details {
     pub has_run: bool,
     /// Whether its condition held at the last start attempt, if there was one.
     pub condition_failed: bool,
+    /// Whether a file of it is newer than what PID 1 holds.
+    pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
     /// `ConsistsOf=`; observation keeps those that are up.
     pub dependents: Vec<String>,
@@ -213,6 +215,8 @@ impl Details {
         let condition_tried = number("ConditionTimestampMonotonic") != 0;
         let condition_result =
             all.remove("ConditionResult").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
+        let needs_reload =
+            all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let mut dependents = Vec::new();
         for key in ["RequiredBy", "BoundBy", "ConsistsOf"] {
             let names = all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
@@ -227,6 +231,7 @@ impl Details {
             invocation_id,
             has_run,
             condition_failed: condition_tried && !condition_result,
+            needs_reload,
             dependents,
         }
     }
