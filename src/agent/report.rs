@@ -329,7 +329,9 @@ impl Reporter {
         }
         for (unit, blocked) in blocked {
             let (Blocked::Invalid(reason) | Blocked::ByHand(reason)) = blocked;
-            units.entry(unit.to_string()).or_default().blocked = Some(reason.clone());
+            let status = units.entry(unit.to_string()).or_default();
+            status.blocked = Some(reason.clone());
+            status.is_by_hand = matches!(blocked, Blocked::ByHand(_));
         }
         for (unit, trouble) in troubles.publish() {
             units.entry(unit.to_string()).or_default().trouble = Some(trouble);

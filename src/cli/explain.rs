@@ -79,7 +79,7 @@ pub fn explain(
         println!("  a {kind} is under way");
     }
     if let Some(reason) = status.blocked {
-        println!("  refused: {reason}");
+        println!("  {}: {reason}", if status.is_by_hand { "left alone" } else { "refused" });
     }
     if let Some(trouble) = status.trouble {
         let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() - trouble.since;

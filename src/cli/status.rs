@@ -53,6 +53,10 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 if let Some(kind) = &status.job {
                     println!("{unit}: {kind} under way");
                 }
+                if let Some(reason) = status.blocked.iter().find(|_| status.is_by_hand) {
+                    println!("{unit}: {reason}");
+                    continue;
+                }
                 let reasons = status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message));
                 wrong.extend(reasons.map(|reason| format!("{unit}: {reason}")));
             }

@@ -42,6 +42,9 @@ pub struct UnitStatus {
     /// Why nothing is done for it: it is refused on this host, or masked or disabled by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,
+    /// Whether that is somebody's will and nothing wrong.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_by_hand: bool,
     /// What went wrong last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
