@@ -1,6 +1,7 @@
 # make demo      three hosts, one directory of unit files: see it work
 # make test      every test, end-to-end ones on booted hosts included
 # make install   binary, units and configuration below DESTDIR, with PREFIX (/usr)
+# make install-fleetctl   the same binary under fleetctl's name as well, for scripts
 # make lint      formatting and warnings
 # make bench     the measured figures, beside their peers
 #
@@ -16,7 +17,7 @@ BINARY = target/$(TARGET)/release/sculler
 HOST = tests/host/host
 
 .DEFAULT_GOAL := build
-.PHONY: build target setup demo test unit-test e2e-test lint bench install clean
+.PHONY: build target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
 
 build: target
 	cargo build --release --locked --target $(TARGET)
@@ -64,6 +65,9 @@ install:
 	install -d $(DESTDIR)$(SYSCONFDIR)/sculler/units $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml || \
 		install -D -m 644 systemd/sculler.toml $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml
+
+install-fleetctl: install
+	ln -sf sculler $(DESTDIR)$(PREFIX)/bin/fleetctl
 
 clean:
 	cargo clean

@@ -2,19 +2,22 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Puts `bytes` at `path` by renaming a temporary file beside it, readable by everybody.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_with_mode(path, bytes, 0o644)
+    replace_for(path, bytes, false)
 }
 
-/// Like [`replace`], with the file's mode.
-pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Like [`replace`]; a private file can be read by root alone.
+pub fn replace_for(path: &Path, bytes: &[u8], is_private: bool) -> io::Result<()> {
+    let mode = if is_private { 0o600 } else { 0o644 };
     let temporary = temporary_beside(path);
     let result = (|| {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        // Whatever the umask of a command says.
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     })();
@@ -22,6 +25,19 @@ pub fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()>
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// Whether not everybody may read a file.
+pub fn is_private(metadata: &fs::Metadata) -> bool {
+    metadata.mode() & 0o004 == 0
+}
+
+/// Makes a symlink at `path`, in the place of what is there.
+pub fn link(path: &Path, target: &Path) -> io::Result<()> {
+    let temporary = temporary_beside(path);
+    remove(&temporary)?;
+    std::os::unix::fs::symlink(target, &temporary)?;
+    fs::rename(&temporary, path)
 }
 
 /// Removes a file; one that is not there is fine.

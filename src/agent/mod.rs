@@ -1,8 +1,10 @@
 //! The one loop. Every pass is the same, whatever woke it: look → parse → select → render → observe → plan → apply.
 //! Lost events, restarts and crashes need no code of their own.
 
+mod housekeeping;
 mod inbox;
 mod jobs;
+mod orders;
 mod removal;
 mod report;
 mod request;
@@ -12,13 +14,13 @@ mod tests;
 mod trouble;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use request::{Answer, Order, SOCKET, send};
+pub use request::{Answer, Order, SOCKET, UnitAnswer, UnitOrder, Wish, send};
 pub use run::run;
 
 use crate::apply::{Done, Failure, Outcome};
@@ -26,26 +28,18 @@ use crate::config::Settings;
 use crate::host::Host;
 use crate::plan::{self, Action, Blocked, Inputs, Plan, Situation};
 use crate::render::{self, Resolution, Ruling};
-use crate::source::Look;
 use crate::source::units::Library;
+use crate::source::{Identity, Look};
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
+use housekeeping::Housekeeping;
 use inbox::{Inbox, Signal, Wake};
 use jobs::{Job, Jobs};
+use orders::Orders;
 use removal::{Guard, Permission};
 use report::Reporter;
-use request::Request;
 use trouble::Troubles;
 use world::World;
-
-/// How long the host must be quiet before boot links are made and a daemon-reload is spent on them.
-const QUIET: Duration = Duration::from_secs(1);
-
-/// How long a host that is never quiet can put that off.
-const QUIET_AT_MOST: Duration = Duration::from_secs(10);
-
-/// A daemon-reload for tidiness may take this share of the time at most: 1 in 10.
-const RELOAD_SHARE: u32 = 10;
 
 /// How often to look at a job that somebody else started, of whose end nobody tells.
 const FOREIGN_JOB_POLL: Duration = Duration::from_secs(1);
@@ -74,23 +68,15 @@ pub struct Agent<W> {
     bring_back: BTreeMap<UnitName, Vec<String>>,
     guard: Guard,
     reporter: Reporter,
-    waiting: Vec<Request>,
+    orders: Orders,
+    /// Whether systemd answered everything that the last pass asked.
+    pass_is_complete: bool,
     /// When the next pass is due without a cause.
     due: Option<Instant>,
     housekeeping: Housekeeping,
     published: Option<Instant>,
     /// When to publish what had to wait.
     publish_due: Option<Instant>,
-}
-
-/// What waits for a quiet moment.
-#[derive(Debug, Default)]
-struct Housekeeping {
-    pending_since: Option<Instant>,
-    due: Option<Instant>,
-    /// Units for which PID 1 holds something older than the disk.
-    outdated: BTreeSet<UnitName>,
-    not_before: Option<Instant>,
 }
 
 impl<W: World> Agent<W> {
@@ -110,7 +96,8 @@ impl<W: World> Agent<W> {
             bring_back: BTreeMap::new(),
             guard: Guard::default(),
             reporter: Reporter::default(),
-            waiting: Vec::new(),
+            orders: Orders::default(),
+            pass_is_complete: false,
             due: None,
             housekeeping: Housekeeping::default(),
             published: None,
@@ -161,10 +148,14 @@ impl<W: World> Agent<W> {
     async fn pass(&mut self) {
         let now = Instant::now();
         self.due = Some(now + self.settings.resync);
+        self.pass_is_complete = false;
         self.refresh_settings();
         self.look = match self.world.look(&self.settings) {
             Ok(look) => look,
-            Err(error) => return self.reporter.directory_problem(Some(error.to_string())),
+            Err(error) => {
+                self.orders_without_directory();
+                return self.reporter.directory_problem(Some(error.to_string()));
+            }
         };
         self.reporter.directory_problem(None);
         self.look_again_at(self.look.again);
@@ -180,7 +171,8 @@ impl<W: World> Agent<W> {
 
         let jobs = self.jobs.by_unit();
         let holds = |path: &Path| self.look.holds(path);
-        let inputs = Inputs { resolution: &self.resolution, memory, jobs: &jobs, holds: &holds };
+        let asked = &self.orders.asked;
+        let inputs = Inputs { resolution: &self.resolution, memory, jobs: &jobs, asked, holds: &holds };
         let query = plan::in_question(&inputs);
         let observed = match self.world.observe(&query).await {
             Ok(observed) => observed,
@@ -195,6 +187,8 @@ impl<W: World> Agent<W> {
             jobs: &jobs,
             backing_off: &self.troubles.backing_off(now),
             bring_back: &self.bring_back,
+            asked: &self.orders.asked,
+            expected: &self.orders.expected(),
             holds: &|path: &Path| self.look.holds(path),
             may_remove: permission == Permission::Yes,
         });
@@ -203,6 +197,7 @@ impl<W: World> Agent<W> {
         }
         self.removal_permission(permission, &plan);
         self.carry_out(plan).await;
+        self.orders_after_pass(&observed);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
     }
 
@@ -290,6 +285,7 @@ impl<W: World> Agent<W> {
 
     fn job_over(&mut self, job: Job, result: &str) -> bool {
         self.reporter.job_over(&job, result);
+        self.orders.job_over(&job.unit, result);
         if !job.is_start() {
             return true;
         }
@@ -330,58 +326,13 @@ impl<W: World> Agent<W> {
         self.look_again_at(Some(Instant::now() + RECONNECT));
     }
 
-    fn pending_links(&self) -> Vec<Action> {
-        let backing_off = self.troubles.backing_off(Instant::now());
-        plan::housekeeping(&self.resolution, self.world.memory(), &backing_off)
-    }
-
-    /// Every sign of activity puts housekeeping off, within limits.
-    fn schedule_housekeeping(&mut self, is_pending: bool) {
-        let now = Instant::now();
-        let housekeeping = &mut self.housekeeping;
-        if !is_pending {
-            housekeeping.pending_since = None;
-            housekeeping.due = None;
-            return;
-        }
-        let since = *housekeeping.pending_since.get_or_insert(now);
-        let due = (now + QUIET).min(since + QUIET_AT_MOST);
-        housekeeping.due = Some(housekeeping.not_before.map_or(due, |earliest| due.max(earliest)));
-    }
-
-    async fn keep_house(&mut self) {
-        let links = self.pending_links();
-        let mut outcomes = self.world.apply(links).await;
-        // One unit that cannot be enabled must not keep the others from it.
-        let failed = outcomes.iter().position(|outcome| {
-            outcome.result.is_err() && matches!(&outcome.action, Action::Link { units } if units.len() > 1)
-        });
-        if let Some(index) = failed
-            && let Action::Link { units } = outcomes.swap_remove(index).action
-        {
-            let one_by_one = units.into_iter().map(|unit| Action::Link { units: vec![unit] }).collect();
-            outcomes.extend(self.world.apply(one_by_one).await);
-        }
-        self.record(outcomes, false);
-        if !self.housekeeping.outdated.is_empty() {
-            let since = Instant::now();
-            let units = self.housekeeping.outdated.clone();
-            let outcomes = self.world.apply(vec![Action::Reload { units }]).await;
-            self.record(outcomes, false);
-            self.housekeeping.not_before = Some(Instant::now() + since.elapsed() * RELOAD_SHARE);
-        }
-        self.housekeeping.pending_since = None;
-        let is_pending = !self.housekeeping.outdated.is_empty() || !self.pending_links().is_empty();
-        self.schedule_housekeeping(is_pending);
-    }
-
     fn removal_permission(&mut self, permission: Permission, plan: &Plan) {
         let problem = match (plan.wants_removal, permission) {
             (true, Permission::Wait(until)) => {
                 self.look_again_at(Some(until));
-                Some("installed units are missing there and stay until it has not changed for 30 s")
+                Some("what it leaves out stays installed until it has not changed for 30 s")
             }
-            (true, Permission::Ask) => Some("it is empty; the installed units stay"),
+            (true, Permission::Ask) => Some("it is empty, so everything stays installed"),
             _ => None,
         };
         self.reporter.removal_problem(problem.map(|problem| {
@@ -417,39 +368,8 @@ impl<W: World> Agent<W> {
 
     /// Whether the unit directory is another one than at the last look.
     fn directory_changed(&self) -> bool {
-        let identity =
-            std::fs::metadata(&self.settings.unit_dir).ok().map(|metadata| crate::source::Identity::of(&metadata));
+        let identity = Identity::of_directory(&self.settings.unit_dir).ok();
         identity != Some(self.look.identity)
-    }
-
-    fn take(&mut self, request: Request) {
-        if request.order.accept_removal
-            && let Ok(metadata) = std::fs::metadata(&self.settings.unit_dir)
-        {
-            self.guard.accept(crate::source::Identity::of(&metadata));
-        }
-        self.reporter.keep_log();
-        self.waiting.push(request);
-    }
-
-    /// Answers the requests whose pass, or whose jobs, are over.
-    fn answer(&mut self) {
-        let is_idle = self.jobs.is_empty() && self.look.again.is_none();
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|request| is_idle || !request.order.wait);
-        self.waiting = waiting;
-        if ready.is_empty() {
-            return;
-        }
-        let done = self.reporter.log();
-        let problems = self.reporter.problems(&self.resolution, &self.blocked, &self.troubles);
-        for request in ready {
-            // The command may have gone away.
-            let _ = request.reply.send(Answer { problems: problems.clone(), done: done.clone() });
-        }
-        if self.waiting.is_empty() {
-            self.reporter.drop_log();
-        }
     }
 
     fn publish(&mut self) {

@@ -64,9 +64,9 @@ mod tests {
     use std::sync::Arc;
 
     fn look(inode: u64, files: usize) -> Look {
-        let file = Arc::new(TextFile { path: "a".into(), text: Vec::new().into() });
+        let file = Arc::new(TextFile { path: "a".into(), text: Vec::new().into(), is_private: false });
         Look {
-            identity: Identity { device: 1, inode },
+            identity: Identity { device: 1, inode, born: 0 },
             files: (0..files).map(|index| (format!("{index}").into(), file.clone())).collect(),
             ..Look::default()
         }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn another_directory_counts_after_30_seconds_and_an_empty_one_never_by_itself() {
-        let known = Some(Identity { device: 1, inode: 1 });
+        let known = Some(Identity { device: 1, inode: 1, born: 0 });
         let now = Instant::now();
         let mut guard = Guard::default();
         assert_eq!(guard.check(None, &look(2, 0), now), Permission::Yes);
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(guard.check(known, &look(2, 1), now + STABLE), Permission::Yes);
         assert_eq!(guard.check(known, &look(3, 0), now), Permission::Ask);
         assert_eq!(guard.check(known, &look(3, 0), now + STABLE * 10), Permission::Ask);
-        guard.accept(Identity { device: 1, inode: 3 });
+        guard.accept(Identity { device: 1, inode: 3, born: 0 });
         assert_eq!(guard.check(known, &look(3, 0), now), Permission::Yes);
     }
 }

@@ -299,7 +299,18 @@ impl Reporter {
         lines
     }
 
-    fn host_problems(&self) -> Vec<String> {
+    /// Whether systemd answers, as far as anybody knows.
+    pub fn is_connected(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    /// Why nothing is removed now.
+    pub fn removal(&self) -> Option<&str> {
+        self.removal.as_deref()
+    }
+
+    /// What is wrong with the host as a whole.
+    pub fn host_problems(&self) -> Vec<String> {
         [&self.directory, &self.settings, &self.removal, &self.connection].into_iter().flatten().cloned().collect()
     }
 

@@ -1,12 +1,15 @@
 //! Requests of commands over `/run/sculler/agent.sock`: one line of JSON each way, root alone.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::render::TargetState;
 
 /// The socket's name below `/run/sculler`.
 pub const SOCKET: &str = "agent.sock";
@@ -19,6 +22,52 @@ pub struct Order {
     pub wait: bool,
     /// Remove units although the unit directory is another one than before.
     pub accept_removal: bool,
+    /// What is wanted of units, by their names.
+    pub units: BTreeMap<String, UnitOrder>,
+}
+
+/// What a command wants of one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitOrder {
+    /// What.
+    pub wish: Wish,
+    /// Its file in the unit directory, which may be about to be written.
+    pub source: PathBuf,
+    /// Its files were just replaced as a whole: drop-ins that are missing are meant to be.
+    #[serde(default)]
+    pub is_replaced: bool,
+}
+
+/// fleet's transitions (`fleet: Documentation/states.md`), with what systemctl adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// Nothing but to know what becomes of it.
+    Keep,
+    /// Target state inactive: not installed.
+    Unload,
+    /// Target state loaded. What was launched is stopped; what a timer or socket started goes on.
+    Load,
+    /// Target state loaded, and stopped.
+    Stop,
+    /// Target state launched, and started, whatever stopped it.
+    Start,
+    /// A restart; the target state stays as it is.
+    Restart,
+    /// Its file was removed on purpose: no patience, no target state.
+    Forget,
+}
+
+impl Wish {
+    /// The target state that it leaves, if it sets one.
+    pub fn target(self) -> Option<TargetState> {
+        match self {
+            Self::Unload => Some(TargetState::Inactive),
+            Self::Load | Self::Stop => Some(TargetState::Loaded),
+            Self::Start => Some(TargetState::Launched),
+            Self::Keep | Self::Restart | Self::Forget => None,
+        }
+    }
 }
 
 /// What the agent answers.
@@ -28,6 +77,25 @@ pub struct Answer {
     pub problems: Vec<String>,
     /// What was done since the request, a line each.
     pub done: Vec<String>,
+    /// What became of the units in the order.
+    #[serde(default)]
+    pub units: BTreeMap<String, UnitAnswer>,
+}
+
+/// What became of one unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitAnswer {
+    /// How far it is to go on this host now.
+    pub target: TargetState,
+    /// Whether it is installed.
+    pub is_installed: bool,
+    /// Whether its file is there and not for this host; `problem` says why.
+    pub is_elsewhere: bool,
+    /// What is in the way of the order: a line each.
+    pub problem: Option<String>,
+    /// What the last job since the order ended with, in systemd's word.
+    pub result: Option<String>,
 }
 
 /// An order with the way back.

@@ -50,6 +50,11 @@ impl Troubles {
         self.0.insert(unit.clone(), Trouble { message, since, version, attempts, retry });
     }
 
+    /// What went wrong with a unit.
+    pub fn message(&self, unit: &UnitName) -> Option<&str> {
+        self.0.get(unit).map(|trouble| trouble.message.as_str())
+    }
+
     /// Forgets the trouble of a unit.
     pub fn clear(&mut self, unit: &UnitName) {
         self.0.remove(unit);

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
+use crate::render::TargetState;
 use crate::source::route::route;
 use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
@@ -37,6 +39,12 @@ pub trait World {
     /// Records the identity of the unit directory.
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure>;
 
+    /// Records the operator's target state of the unit in `source`; `None` takes it back.
+    fn set_target(&mut self, unit: &UnitName, target: Option<TargetState>, source: &Path) -> Result<(), Failure>;
+
+    /// A file was removed on purpose: its absence counts at once.
+    fn forget_file(&mut self, path: &Path);
+
     /// The connection to systemd is of no use any more.
     fn disconnect(&mut self);
 
@@ -47,6 +55,7 @@ pub trait World {
 /// The real host.
 pub struct Host {
     systemd: Option<Systemd>,
+    pump: Option<AbortHandle>,
     events: mpsc::UnboundedSender<Event>,
     changed: Arc<Notify>,
     memory: Memory,
@@ -77,9 +86,10 @@ impl Host {
         let mut memory = Memory::default();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from))?;
-        let source = Source::new(memory.sources().into_values());
+        let source = Source::new(memory.known_files());
         Ok(Self {
             systemd: None,
+            pump: None,
             events,
             memory,
             records,
@@ -98,8 +108,9 @@ impl Host {
         if let Some(systemd) = &self.systemd {
             return Ok(systemd.clone());
         }
-        let systemd = Systemd::connect_and_subscribe(self.events.clone()).await?;
+        let (systemd, pump) = Systemd::connect_and_subscribe(self.events.clone()).await?;
         self.systemd = Some(systemd.clone());
+        self.pump = Some(pump);
         Ok(systemd)
     }
 
@@ -134,7 +145,7 @@ impl World for Host {
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
         if self.unit_dir != settings.unit_dir {
             self.unit_dir = settings.unit_dir.clone();
-            self.source = Source::new(self.memory.sources().into_values());
+            self.source = Source::new(self.memory.known_files());
         }
         let result = self.source.look(&settings.unit_dir, &settings.trust, Instant::now());
         // What happened in a folder before it was watched has to be looked at, and the settings be read again.
@@ -177,8 +188,20 @@ impl World for Host {
             .map_err(|error| Failure::File { path: Path::new(config::STATE_DIRECTORY).join("unit-dir"), error })
     }
 
+    fn set_target(&mut self, unit: &UnitName, target: Option<TargetState>, source: &Path) -> Result<(), Failure> {
+        apply::set_target(&mut self.memory, &self.records, unit, target, source)
+    }
+
+    fn forget_file(&mut self, path: &Path) {
+        self.source.forget(path);
+    }
+
     fn disconnect(&mut self) {
         self.systemd = None;
+        // It would hold the old connection open, and tell everything twice.
+        if let Some(pump) = self.pump.take() {
+            pump.abort();
+        }
     }
 
     fn publish(&mut self, status: &AgentStatus) {

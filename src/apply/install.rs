@@ -44,10 +44,11 @@ pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
     }
     for file in &desired.files {
         let path = folder.join(&file.path);
-        if std::fs::read(&path).is_ok_and(|text| *text == *file.text) {
+        let is_private = std::fs::metadata(&path).is_ok_and(|metadata| files::is_private(&metadata));
+        if is_private == file.is_private && std::fs::read(&path).is_ok_and(|text| *text == *file.text) {
             continue;
         }
-        at(&path, files::replace(&path, &file.text))?;
+        at(&path, files::replace_for(&path, &file.text, file.is_private))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 mod install;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ pub use install::{FOLDERS, choose_folder};
 
 use crate::config::TARGET;
 use crate::plan::Action;
-use crate::render::Desired;
+use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::{Digest, UnitName};
@@ -68,7 +68,7 @@ pub struct Applier<'a> {
     /// Where the records are.
     pub records: &'a RecordFiles,
     /// Where unit files are installed.
-    pub folder: &'a std::path::Path,
+    pub folder: &'a Path,
 }
 
 impl Applier<'_> {
@@ -141,7 +141,15 @@ impl Applier<'_> {
         }
         install::remove(&installed.folder, unit)?;
         self.memory.installed.remove(unit);
-        self.forget(unit)?;
+        self.record_started(unit, None)?;
+        // The operator's word outlives the installation; it goes with the file, which is a step of its own.
+        let target = self.memory.units.get(unit).and_then(|record| record.target);
+        let record = target.map(|target| UnitRecord {
+            source: installed.source.clone(),
+            target: Some(target),
+            ..UnitRecord::default()
+        });
+        self.record_unit(unit, record)?;
         if unit.is_template() {
             return Ok(Done::Finished);
         }
@@ -299,6 +307,26 @@ async fn start_one(systemd: Systemd, action: Action) -> Outcome {
 
 fn record_failure(unit: &UnitName, error: std::io::Error) -> Failure {
     Failure::File { path: format!("the records of {unit}").into(), error }
+}
+
+/// Records the operator's target state of the unit in `source`; `None` takes it back. Who wants a unit launched that
+/// somebody disabled by hand wants its boot links again.
+pub fn set_target(
+    memory: &mut Memory,
+    records: &RecordFiles,
+    unit: &UnitName,
+    target: Option<TargetState>,
+    source: &Path,
+) -> Result<(), Failure> {
+    let failed = |error| record_failure(unit, error);
+    if target == Some(TargetState::Launched)
+        && link_is_missing(unit)
+        && let Some(record) = memory.units.get(unit).filter(|record| record.linked.is_some())
+    {
+        let record = UnitRecord { linked: None, install: None, ..record.clone() };
+        records.set_unit(memory, unit, Some(record)).map_err(failed)?;
+    }
+    records.set_target(memory, unit, target, source).map_err(failed)
 }
 
 /// Records that the start of a unit has happened, with whatever result.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::context::{self, Context, Directory};
 use crate::render::{FileVerdict, Ruling};
-use crate::source::{Problem, ScanError};
+use crate::source::ScanError;
 use crate::systemd::{ActiveState, UnitState};
 use crate::unit::UnitName;
 
@@ -55,7 +55,7 @@ pub fn explain(
             }
             verdicts.for_each(print_verdict);
             for (path, problem) in problems {
-                let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+                let reason = problem.reason();
                 println!("  {}: {reason}", path.display());
             }
         }

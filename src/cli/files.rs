@@ -36,7 +36,7 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
     }
     let units = Library::default().read(&mut look);
     for (path, problem) in &look.problems {
-        let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
+        let reason = problem.reason();
         eprintln!("{}: {reason}", path.display());
     }
     Ok(units)
@@ -69,6 +69,7 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
 
 fn file(path: &Path, look: &mut Look) -> anyhow::Result<()> {
     let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    look.files.insert(path.to_owned(), Arc::new(TextFile { path: path.to_owned(), text: text.into() }));
+    let file = TextFile { path: path.to_owned(), text: text.into(), is_private: false };
+    look.files.insert(path.to_owned(), Arc::new(file));
     Ok(())
 }

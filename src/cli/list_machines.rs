@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use super::context::Context;
-use super::table::{self, ListOptions};
+use super::table::{ListOptions, Listing};
+
+/// The columns; fleetctl's three come first.
+const COLUMNS: [&str; 4] = ["machine", "ip", "metadata", "hostname"];
 
 /// This host; there is no server that would know others.
 #[derive(Debug, clap::Args)]
@@ -13,6 +16,11 @@ pub struct ListMachines {
 }
 
 impl ListMachines {
+    /// The table that it prints.
+    pub fn listing(&self) -> Listing<'_> {
+        Listing { known: &COLUMNS, default: 3, options: &self.options }
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let context = Context::read()?;
         let host = &context.host;
@@ -24,7 +32,7 @@ impl ListMachines {
         let metadata = if pairs.is_empty() { "-".to_owned() } else { pairs.join(",") };
         let address = super::address::primary().unwrap_or_else(|| "-".to_owned());
         let row = vec![id.into(), address.into(), metadata.into(), host.hostname.clone().into()];
-        table::print(&["machine", "ip", "metadata", "hostname"], 3, &[row], &self.options)?;
+        self.listing().print(&[row])?;
         Ok(ExitCode::SUCCESS)
     }
 }

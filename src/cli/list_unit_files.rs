@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use super::context::Context;
-use super::table::{self, Cell, ListOptions};
+use super::table::{self, Cell, ListOptions, Listing};
 use crate::render::{Desired, Ruling, TargetState};
 use crate::source::Problem;
+use crate::unit::{Unit, syntax};
 
 /// The columns; fleetctl's five come first, then the reason that fleet never gave.
-const COLUMNS: [&str; 8] = ["unit", "hash", "dstate", "state", "target", "reason", "verdict", "path"];
+const COLUMNS: [&str; 10] =
+    ["unit", "hash", "dstate", "state", "target", "reason", "verdict", "path", "global", "desc"];
 
 /// Every file of the unit directory.
 #[derive(Debug, clap::Args)]
@@ -18,6 +20,11 @@ pub struct ListUnitFiles {
 }
 
 impl ListUnitFiles {
+    /// The table that it prints.
+    pub fn listing(&self) -> Listing<'_> {
+        Listing { known: &COLUMNS, default: if super::fleetctl::is_called() { 5 } else { 6 }, options: &self.options }
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let context = Context::read()?;
         let directory = context.directory()?;
@@ -29,9 +36,10 @@ impl ListUnitFiles {
             let installed = context.memory.installed.get(name);
             let is_installed = installed.is_some_and(|installed| installed.source == verdict.path);
             let blocked = context.unit_status(name).blocked.filter(|_| is_taken);
-            let digest = directory
-                .unit(verdict)
-                .map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest);
+            let unit = directory.unit(verdict);
+            let is_global = unit.is_some_and(|unit| unit.placement.is_global());
+            let description = unit.map(|unit| description(unit)).unwrap_or_default();
+            let digest = unit.map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest);
             let hash = digest.map_or("-".to_owned(), |digest| match self.options.full {
                 true => digest.to_string(),
                 false => digest.short(),
@@ -51,10 +59,11 @@ impl ListUnitFiles {
                 blocked.unwrap_or_else(|| verdict.ruling.reason()).into(),
                 table::state(verdict.ruling.word()),
                 verdict.path.display().to_string().into(),
+                if is_global { "true" } else { "false" }.into(),
+                description.into(),
             ]);
         }
         for (path, problem) in &directory.look.problems {
-            let (Problem::Refused(reason) | Problem::NoUnit(reason) | Problem::Waiting(reason)) = problem;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let blank = || Cell::from("-");
             let verdict = if matches!(problem, Problem::NoUnit(_)) { "no-unit" } else { "invalid" };
@@ -64,12 +73,19 @@ impl ListUnitFiles {
                 blank(),
                 blank(),
                 blank(),
-                reason.clone().into(),
+                problem.reason().into(),
                 table::state(verdict),
                 path.display().to_string().into(),
+                blank(),
+                blank(),
             ]);
         }
-        table::print(&COLUMNS, 6, &rows, &self.options)?;
+        self.listing().print(&rows)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn description(unit: &Unit) -> String {
+    let (file, _) = syntax::parse(&unit.file.text);
+    file.last("Unit", "Description").map_or("-".to_owned(), |entry| entry.value.clone())
 }

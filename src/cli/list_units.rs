@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::context::{self, Context};
-use super::table::{self, Cell, ListOptions};
+use super::table::{self, Cell, ListOptions, Listing};
 use crate::systemd::{ActiveState, LoadState};
 
 /// The columns; fleetctl's four come first.
@@ -17,6 +17,11 @@ pub struct ListUnits {
 }
 
 impl ListUnits {
+    /// The table that it prints.
+    pub fn listing(&self) -> Listing<'_> {
+        Listing { known: &COLUMNS, default: 4, options: &self.options }
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let context = Context::read()?;
         let installed = &context.memory.installed;
@@ -39,7 +44,7 @@ impl ListUnits {
                 ]
             })
             .collect();
-        table::print(&COLUMNS, 4, &rows, &self.options)?;
+        self.listing().print(&rows)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -61,9 +61,15 @@ impl Plan {
 }
 
 async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::Plan> {
-    let jobs = BTreeMap::new();
+    let (jobs, asked) = (BTreeMap::new(), BTreeMap::new());
     let holds = |path: &Path| directory.look.holds(path);
-    let inputs = Inputs { resolution: &directory.resolution, memory: &context.memory, jobs: &jobs, holds: &holds };
+    let inputs = Inputs {
+        resolution: &directory.resolution,
+        memory: &context.memory,
+        jobs: &jobs,
+        asked: &asked,
+        holds: &holds,
+    };
     let query = plan::in_question(&inputs);
     let systemd = Systemd::connect().await?;
     let trials = Path::new("/run/systemd/system.attached");
@@ -75,6 +81,8 @@ async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::
         jobs: &jobs,
         backing_off: &BTreeSet::new(),
         bring_back: &BTreeMap::new(),
+        asked: &asked,
+        expected: &BTreeSet::new(),
         holds: &holds,
         may_remove: true,
     });

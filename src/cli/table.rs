@@ -83,14 +83,61 @@ pub fn state(text: impl Into<String>) -> Cell {
     Cell { colour: Colour::of_state(&text), text }
 }
 
+/// A table that one host prints, or many together.
+#[derive(Clone, Copy)]
+pub struct Listing<'a> {
+    /// Every column.
+    pub known: &'a [&'a str],
+    /// How many of them are shown if nobody asks for others.
+    pub default: usize,
+    /// What was asked for.
+    pub options: &'a ListOptions,
+}
+
+impl Listing<'_> {
+    /// The arguments by which another host prints all columns for [`Listing::rows`].
+    pub fn arguments(&self, command: &str) -> Vec<String> {
+        let mut arguments: Vec<String> = [command, "--output", "json", "--fields"].map(str::to_owned).into();
+        arguments.push(self.known.join(","));
+        arguments.extend(self.options.full.then(|| "--full".to_owned()));
+        arguments
+    }
+
+    /// What another host printed.
+    pub fn rows(&self, text: &str) -> anyhow::Result<Vec<Vec<Cell>>> {
+        let objects: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(text)?;
+        let cell = |object: &serde_json::Map<String, serde_json::Value>, column: &str| {
+            state(object.get(column).and_then(|value| value.as_str()).unwrap_or("-"))
+        };
+        Ok(objects.iter().map(|object| self.known.iter().map(|column| cell(object, column)).collect()).collect())
+    }
+
+    /// Prints rows that have all columns.
+    pub fn print(&self, rows: &[Vec<Cell>]) -> anyhow::Result<()> {
+        print(self.known, self.default, rows, self.options)
+    }
+}
+
+impl Cell {
+    /// What is in it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// Prints `rows`, which have a cell for each of `known` columns; `default` says how many of them are shown if nobody
 /// asks for others.
-pub fn print(known: &[&str], default: usize, rows: &[Vec<Cell>], options: &ListOptions) -> anyhow::Result<()> {
+fn print(known: &[&str], default: usize, rows: &[Vec<Cell>], options: &ListOptions) -> anyhow::Result<()> {
     let mut columns: Vec<usize> = (0..default).collect();
     if !options.fields.is_empty() {
         columns.clear();
         for field in &options.fields {
-            match known.iter().position(|known| known == field) {
+            let field = match field.as_str() {
+                // fleet: deprecated since 0.10
+                "tmachine" => "target",
+                field => field,
+            };
+            match known.iter().position(|known| *known == field) {
                 Some(column) => columns.push(column),
                 None => {
                     let message = format!("there is no column '{field}'; there are {}", known.join(", "));

@@ -30,6 +30,8 @@ pub struct Query {
     pub new: BTreeMap<UnitName, Arc<Desired>>,
     /// Of them, those whose installed text differs: would systemd load the new one?
     pub changed: BTreeMap<UnitName, Arc<Desired>>,
+    /// Of them, those that somebody wants started or stopped.
+    pub asked: BTreeSet<UnitName>,
 }
 
 /// The answers.
@@ -82,7 +84,9 @@ pub async fn observe(
         let Some(state) = observed.states.get(name) else { continue };
         let is_settled_start = memory.started.get(name).is_some_and(|started| started.is_done());
         if state.is_in_memory()
-            && (query.changed.contains_key(name) || !is_settled_start && memory.installed.contains_key(name))
+            && (query.changed.contains_key(name)
+                || query.asked.contains(name)
+                || !is_settled_start && memory.installed.contains_key(name))
             && !observed.collisions.contains_key(name)
         {
             let mut details = systemd.details(name.as_str()).await?;

@@ -47,8 +47,8 @@ fn write(desired: &Desired, folder: &Path, name: &str) -> io::Result<()> {
     for file in &desired.files {
         match file.path.rsplit_once('/') {
             Some((_, MARK_FILE_NAME)) => {}
-            Some((_, drop_in)) => files::replace(&drop_ins.join(drop_in), &file.text)?,
-            None => files::replace(&folder.join(name), &file.text)?,
+            Some((_, drop_in)) => files::replace_for(&drop_ins.join(drop_in), &file.text, file.is_private)?,
+            None => files::replace_for(&folder.join(name), &file.text, file.is_private)?,
         }
     }
     Ok(())

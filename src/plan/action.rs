@@ -26,6 +26,8 @@ pub enum Cause {
     Back,
     /// An earlier pass wrote the file, and did not get as far as the start.
     Unfinished,
+    /// Somebody asked for it.
+    Asked,
 }
 
 impl Cause {
@@ -40,6 +42,7 @@ impl Cause {
             Self::NotStarted => "it is wanted and has not run since boot",
             Self::Back => "its file is back as it was",
             Self::Unfinished => "it has not been started as its file says yet",
+            Self::Asked => "it was asked for",
         }
     }
 }

@@ -7,14 +7,14 @@
 mod action;
 mod unit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 pub use action::{Action, Cause};
 
 use crate::observe::{Observed, Query};
 use crate::render::{Resolution, TargetState};
-use crate::status::Memory;
+use crate::status::{Memory, UnitRecord};
 use crate::systemd::JobKind;
 use crate::unit::UnitName;
 
@@ -34,8 +34,23 @@ pub struct Situation<'a> {
     pub bring_back: &'a BTreeMap<UnitName, Vec<String>>,
     /// Whether what was installed from a path has to stay, because the path says nothing now.
     pub holds: &'a dyn Fn(&Path) -> bool,
+    /// What somebody asked for.
+    pub asked: &'a BTreeMap<UnitName, Ask>,
+    /// Units whose files are about to be written: their records stay.
+    pub expected: &'a BTreeSet<UnitName>,
     /// Whether anything may be removed: not while the unit directory is another one than before.
     pub may_remove: bool,
+}
+
+/// A job that somebody asked for, whatever was done for the unit before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Be up.
+    Start,
+    /// Be down.
+    Stop,
+    /// Be started anew.
+    Restart,
 }
 
 /// What a pass does.
@@ -60,7 +75,7 @@ pub enum Blocked {
 
 /// The units about which systemd must be asked before a plan can be made.
 pub fn in_question(situation_of: &Inputs<'_>) -> Query {
-    let Inputs { resolution, memory, jobs, holds } = situation_of;
+    let Inputs { resolution, memory, jobs, asked, holds } = situation_of;
     let mut query = Query::default();
     for (name, desired) in &resolution.desired {
         let installed = memory.installed.get(name);
@@ -83,6 +98,9 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
         }
     }
     query.units.extend(surplus(resolution, memory, *holds).cloned());
+    let is_here = |name: &&UnitName| resolution.desired.contains_key(*name) || memory.installed.contains_key(*name);
+    query.asked = asked.keys().filter(is_here).cloned().collect();
+    query.units.extend(query.asked.iter().cloned());
     query
 }
 
@@ -94,6 +112,8 @@ pub struct Inputs<'a> {
     pub memory: &'a Memory,
     /// Jobs that this agent started and that are not over.
     pub jobs: &'a BTreeMap<UnitName, JobKind>,
+    /// What somebody asked for.
+    pub asked: &'a BTreeMap<UnitName, Ask>,
     /// See [`Situation::holds`].
     pub holds: &'a dyn Fn(&Path) -> bool,
 }
@@ -117,11 +137,32 @@ fn surplus<'a>(
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut needs_reload = BTreeSet::new();
+    let remembered = remembered(situation);
+    let mut gone = BTreeSet::new();
     for name in surplus(situation.resolution, situation.memory, situation.holds) {
-        if !situation.may_remove {
+        gone.insert(name);
+        // What the operator unloads is not what another directory takes away.
+        if !situation.may_remove && !is_unloaded(situation.memory, name) {
             plan.wants_removal = true;
         } else if !situation.backing_off.contains(name) {
-            plan.actions.extend(unit::remove(situation, name));
+            let action = unit::remove(situation, name);
+            if matches!(action, Some(Action::Remove { .. })) && !remembered.contains(name) {
+                plan.actions.push(Action::Forget { unit: name.clone() });
+            }
+            plan.actions.extend(action);
+        }
+    }
+    for (name, ask) in situation.asked {
+        let installed = situation.memory.installed.get(name);
+        if let Some(installed) = installed.filter(|_| !gone.contains(name))
+            && !situation.resolution.desired.contains_key(name)
+        {
+            let action = unit::kept(situation, name, installed, *ask);
+            let is_outdated = situation.observed.details.get(name).is_some_and(|details| details.needs_reload);
+            if is_outdated && matches!(action, Some(Action::Start { .. })) {
+                needs_reload.insert(name.clone());
+            }
+            plan.actions.extend(action);
         }
     }
     for (name, desired) in &situation.resolution.desired {
@@ -140,7 +181,8 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     for name in situation.memory.units.keys().chain(situation.memory.started.keys()) {
         let is_known = situation.memory.installed.contains_key(name)
             || situation.resolution.desired.contains_key(name)
-            || situation.resolution.kept.contains(name);
+            || situation.resolution.kept.contains(name)
+            || remembered.contains(name);
         if !is_known && situation.may_remove {
             plan.actions.push(Action::Forget { unit: name.clone() });
         }
@@ -152,6 +194,28 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     plan.actions.sort_by_key(Action::phase);
     plan.actions.dedup();
     plan
+}
+
+fn is_unloaded(memory: &Memory, name: &UnitName) -> bool {
+    memory.units.get(name).is_some_and(|record| record.target == Some(TargetState::Inactive))
+}
+
+/// Units that nothing asks for here and whose target state stays: their files are there, or about to come.
+fn remembered<'a>(situation: &Situation<'a>) -> BTreeSet<&'a UnitName> {
+    let with_target: Vec<_> = situation
+        .memory
+        .units
+        .iter()
+        .filter(|(name, record)| record.target.is_some() && !situation.resolution.desired.contains_key(*name))
+        .collect();
+    if with_target.is_empty() {
+        return BTreeSet::new();
+    }
+    let files: HashSet<&UnitName> = situation.resolution.verdicts.iter().map(|verdict| &verdict.name).collect();
+    let stays = |(name, record): &(&UnitName, &UnitRecord)| {
+        files.contains(name) || situation.expected.contains(*name) || (situation.holds)(&record.source)
+    };
+    with_target.into_iter().filter(stays).map(|(name, _)| name).collect()
 }
 
 /// What can wait until the host is quiet: boot links, whose D-Bus calls make every unit look outdated on systemd 257.
@@ -170,6 +234,12 @@ pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTre
             TargetState::Launched if linked != Some(desired.digest) => link.push(desired.clone()),
             TargetState::Loaded if linked.is_some() => actions.push(Action::Unlink { unit: name.clone() }),
             _ => {}
+        }
+    }
+    for name in &resolution.kept {
+        let record = memory.units.get(name).filter(|record| record.target == Some(TargetState::Loaded));
+        if record.is_some_and(|record| record.linked.is_some()) && memory.installed.contains_key(name) {
+            actions.push(Action::Unlink { unit: name.clone() });
         }
     }
     if !link.is_empty() {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Action, Blocked, Cause, Situation};
+use super::{Action, Ask, Blocked, Cause, Situation};
 use crate::render::Desired;
 use crate::status::{Installed, Progress, Started};
 use crate::systemd::{JobKind, LoadState, UnitState};
-use crate::unit::UnitName;
+use crate::unit::{Digest, UnitName};
 
 /// The steps for one unit in this pass.
 #[derive(Debug, Default)]
@@ -42,6 +42,12 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
         return Decision::blocked(Blocked::Invalid(reason.clone()));
     }
     let state = situation.observed.states.get(name);
+    let ask = situation.asked.get(name).copied();
+    if ask == Some(Ask::Stop) && (situation.jobs.contains_key(name) || state.is_some_and(UnitState::is_up)) {
+        let stop = Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new() };
+        let is_stopping = is_stopping(situation, name, state);
+        return Decision { actions: (!is_stopping).then_some(stop).into_iter().collect(), ..Decision::default() };
+    }
     match situation.memory.installed.get(name) {
         None => install(situation, desired, state),
         Some(installed) if installed.digest != desired.digest => change(situation, desired, installed, state),
@@ -52,8 +58,9 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
 /// A unit that is not installed yet.
 fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
     let outdates = state.is_some_and(UnitState::is_in_memory);
+    let name = &desired.name;
     let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates, runs: None };
-    if !desired.is_launched() {
+    if !desired.is_launched() && !is_asked_for(situation, name, state) {
         return Decision { actions: vec![write], ..Decision::default() };
     }
     let start = start(situation, desired, state, Cause::New);
@@ -91,9 +98,10 @@ fn change(
     let cause = if matters { Cause::Changed } else { Cause::ChangedHarmlessly };
     let runs = has_run.then_some(running);
     let write = Action::Write { desired: desired.clone(), cause, outdates, runs };
-    // On a copied disk all that changed is the mark, whose condition kept the unit from starting at boot.
-    let is_due = matters || started.is_none() && !has_run;
-    if !is_due || !is_up && !desired.is_launched() {
+    // On a copied disk all that changed is the mark, whose condition kept the unit from starting at boot. A start that
+    // was announced and has not happened is due whatever changed since.
+    let is_due = matters || !is_up && started.map_or(!has_run, |started| !started.is_done());
+    if !is_asked_for(situation, name, state) && (!is_due || !is_up && !desired.is_launched()) {
         return Decision { actions: vec![write], ..Decision::default() };
     }
     if let Some(blocked) = masked(state) {
@@ -108,7 +116,8 @@ fn change(
 fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
     let name = &desired.name;
     let Some(state) = state else { return Decision::default() };
-    if situation.jobs.contains_key(name) || state.is_stopping() {
+    let is_restarted = situation.asked.get(name) == Some(&Ask::Restart) && !is_stopping(situation, name, Some(state));
+    if !is_restarted && (situation.jobs.contains_key(name) || state.is_stopping()) {
         return Decision::default();
     }
     let details = situation.observed.details.get(name);
@@ -117,7 +126,9 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         ..Decision::default()
     };
     let started = situation.memory.started.get(name);
+    let is_asked_for = is_asked_for(situation, name, Some(state));
     let cause = match started {
+        _ if is_asked_for => Cause::Asked,
         None if state.is_up() => return adopt(),
         None if !desired.is_launched() => return Decision::default(),
         // It ran since boot and ended, or was stopped by hand.
@@ -134,7 +145,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         }
         Some(_) => Cause::Unfinished,
     };
-    if !state.is_up() && !desired.is_launched() {
+    if !state.is_up() && !desired.is_launched() && !is_asked_for {
         return adopt();
     }
     if let Some(blocked) = masked(Some(state)) {
@@ -146,7 +157,35 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     }
     let start = start(situation, desired, Some(state), cause);
     let was_changed = started.is_some_and(|started| started.run != desired.facts.run);
-    Decision { actions: vec![start], needs_reload: was_changed && state.is_in_memory(), blocked: None }
+    // What was written while it was down and nobody wanted it up may not have reached PID 1 yet.
+    let is_outdated = (is_asked_for || started.is_none()) && details.is_some_and(|details| details.needs_reload);
+    let needs_reload = is_outdated || was_changed && state.is_in_memory();
+    Decision { actions: vec![start], needs_reload, blocked: None }
+}
+
+/// What somebody asked for of a unit whose file says nothing valid now: the installed version takes its place.
+pub fn kept(situation: &Situation<'_>, name: &UnitName, installed: &Installed, ask: Ask) -> Option<Action> {
+    let state = situation.observed.states.get(name);
+    if is_stopping(situation, name, state) || name.is_template() {
+        return None;
+    }
+    let is_up = state.is_some_and(UnitState::is_up) || situation.jobs.contains_key(name);
+    match ask {
+        Ask::Stop if is_up => Some(Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new() }),
+        Ask::Stop => None,
+        Ask::Start if is_up => None,
+        Ask::Start | Ask::Restart => Some(start_version(situation, name, installed.facts.run, state, Cause::Asked)),
+    }
+}
+
+/// Whether somebody asked for a start that is not there yet.
+fn is_asked_for(situation: &Situation<'_>, name: &UnitName, state: Option<&UnitState>) -> bool {
+    match situation.asked.get(name) {
+        _ if name.is_template() => false,
+        Some(Ask::Restart) => true,
+        Some(Ask::Start) => !state.is_some_and(UnitState::is_up),
+        Some(Ask::Stop) | None => false,
+    }
 }
 
 /// Whether the start that a record announces took place after all.
@@ -155,12 +194,21 @@ fn ran_meanwhile(started: &Started, invocation: Option<&str>) -> bool {
 }
 
 fn start(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>, cause: Cause) -> Action {
-    let name = &desired.name;
+    start_version(situation, &desired.name, desired.facts.run, state, cause)
+}
+
+fn start_version(
+    situation: &Situation<'_>,
+    name: &UnitName,
+    run: Digest,
+    state: Option<&UnitState>,
+    cause: Cause,
+) -> Action {
     Action::Start {
         unit: name.clone(),
         is_restart: state.is_some_and(UnitState::is_up),
         has_history: state.is_some_and(UnitState::is_in_memory),
-        run: desired.facts.run,
+        run,
         before: situation.observed.details.get(name).map(|details| details.invocation_id.clone()).unwrap_or_default(),
         cause,
         bring_back: situation.bring_back.get(name).cloned().unwrap_or_default(),

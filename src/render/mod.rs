@@ -14,10 +14,11 @@ use crate::host::MachineId;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, Unit, UnitName, syntax};
 
 /// fleet's target states (`fleet: Documentation/states.md`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetState {
     /// Not installed.
+    #[default]
     Inactive,
     /// Installed; something else starts it, or nothing does.
     Loaded,
@@ -43,6 +44,8 @@ pub struct RenderedFile {
     pub path: String,
     /// Its bytes.
     pub text: Arc<[u8]>,
+    /// Whether only root may read it.
+    pub is_private: bool,
 }
 
 /// A unit that this host runs.
@@ -70,25 +73,31 @@ impl Desired {
         let mut files = vec![RenderedFile {
             path: format!("{folder}/{MARK_FILE_NAME}"),
             text: mark(&source, machine_id).into_bytes().into(),
+            is_private: false,
         }];
         files.extend(unit.drop_ins.iter().map(|drop_in| RenderedFile {
             path: format!("{folder}/{}", drop_in.file_name()),
             text: drop_in.text.clone(),
+            is_private: drop_in.is_private,
         }));
-        files.push(RenderedFile { path: unit.name.to_string(), text: unit.file.text.clone() });
-        let digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text)));
+        let is_private = unit.file.is_private;
+        files.push(RenderedFile { path: unit.name.to_string(), text: unit.file.text.clone(), is_private });
+        let digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
         Self { name: unit.name.clone(), source, files, digest, facts: unit.facts.clone(), target }
     }
 
     /// Whether it was rendered from the very files that `unit` was read from.
     fn is_of(&self, unit: &Unit, target: TargetState) -> bool {
-        let texts = || unit.drop_ins.iter().chain([&unit.file]).map(|file| &file.text);
+        let sources = || unit.drop_ins.iter().chain([&unit.file]);
         // The mark comes first
         let files = self.files.get(1..).unwrap_or_default();
         self.target == target
             && self.source == unit.file.path
             && files.len() == unit.drop_ins.len() + 1
-            && files.iter().zip(texts()).all(|(file, text)| Arc::ptr_eq(&file.text, text))
+            && files
+                .iter()
+                .zip(sources())
+                .all(|(file, source)| Arc::ptr_eq(&file.text, &source.text) && file.is_private == source.is_private)
     }
 
     /// Whether it is to be started at all; a template never is.
@@ -102,11 +111,14 @@ impl Desired {
     }
 }
 
-/// The digest of an installation: paths and bytes, in any order.
-pub fn digest_of<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digest {
+/// The digest of an installation: paths, bytes and whether they are private, in any order.
+pub fn digest_of<'a>(files: impl Iterator<Item = (&'a str, &'a [u8], bool)>) -> Digest {
     let mut files: Vec<_> = files.collect();
     files.sort_unstable();
-    Digest::of(files.into_iter().flat_map(|(path, text)| [path.as_bytes(), text]))
+    Digest::of(files.into_iter().flat_map(|(path, text, is_private)| {
+        let readers: &[u8] = if is_private { b"root" } else { b"all" };
+        [path.as_bytes(), text, readers]
+    }))
 }
 
 const MARK_SECTION: &str = "X-Sculler-Installed";

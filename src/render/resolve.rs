@@ -133,7 +133,8 @@ pub fn resolve_again(
     }
     for (unit, ruling) in units.iter().zip(rulings) {
         let Some(ruling) = ruling else { continue };
-        if matches!(ruling, Ruling::Invalid { .. }) && !resolution.desired.contains_key(&unit.name) {
+        let is_unloaded = targets.get(&unit.name) == Some(&TargetState::Inactive);
+        if matches!(ruling, Ruling::Invalid { .. }) && !resolution.desired.contains_key(&unit.name) && !is_unloaded {
             resolution.kept.insert(unit.name.clone());
         }
         resolution.verdicts.push(FileVerdict {

@@ -69,6 +69,14 @@ pub enum Problem {
     NoUnit(String),
 }
 
+impl Problem {
+    /// What it is, and what to do.
+    pub fn reason(&self) -> &str {
+        let (Self::Waiting(reason) | Self::Refused(reason) | Self::NoUnit(reason)) = self;
+        reason
+    }
+}
+
 impl Look {
     /// Whether what was installed from `path` must stay because `path`, or a folder above it, says nothing now.
     pub fn holds(&self, path: &Path) -> bool {
@@ -97,6 +105,13 @@ impl Source {
     pub fn new(installed: impl IntoIterator<Item = PathBuf>) -> Self {
         let known = installed.into_iter().map(|path| (path, Known::default())).collect();
         Self { scanner: Scanner::default(), known }
+    }
+
+    /// The file at `path` was removed on purpose, with its drop-ins beside it: nobody waits for them.
+    pub fn forget(&mut self, path: &Path) {
+        let mut drop_ins = path.as_os_str().to_owned();
+        drop_ins.push(".d");
+        self.known.retain(|known, _| known != path && !known.starts_with(&drop_ins));
     }
 
     /// Looks at the unit directory.

@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{AtFlags, StatxFlags};
 use thiserror::Error;
 
 use super::lease;
 use super::route::route;
 use super::trust::Trust;
+use crate::files;
 use crate::unit::TextFile;
 use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind, is_litter};
 
@@ -92,12 +94,25 @@ pub struct Identity {
     pub device: u64,
     /// `st_ino`
     pub inode: u64,
+    /// `stx_btime` in nanoseconds, for the unit directory itself: a folder that is removed and made again may get the
+    /// same inode. 0 where the file system has none, and for other folders.
+    #[serde(default)]
+    pub born: i64,
 }
 
 impl Identity {
     /// The identity of what `metadata` was read from.
     pub fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
+        Self { device: metadata.dev(), inode: metadata.ino(), born: 0 }
+    }
+
+    /// The identity of the unit directory.
+    pub fn of_directory(path: &Path) -> io::Result<Self> {
+        let identity = Self::of(&std::fs::metadata(path)?);
+        let statx = rustix::fs::statx(rustix::fs::CWD, path, AtFlags::empty(), StatxFlags::BTIME)?;
+        let is_known = statx.stx_mask & StatxFlags::BTIME.bits() != 0;
+        let born = statx.stx_btime.tv_sec.saturating_mul(1_000_000_000).saturating_add(statx.stx_btime.tv_nsec.into());
+        Ok(Self { born: if is_known { born } else { 0 }, ..identity })
     }
 }
 
@@ -165,7 +180,7 @@ impl Scanner {
             impatient,
             memory: self,
             seen: 0,
-            scan: Scan { identity: Identity::of(&metadata), ..Scan::default() },
+            scan: Scan { identity: Identity::of_directory(directory).map_err(unreadable)?, ..Scan::default() },
             trusted_folders: HashSet::new(),
             entered: HashSet::new(),
         };
@@ -429,10 +444,11 @@ impl Walk<'_> {
         {
             return Err(Silence::BeingWritten);
         }
+        let is_private = files::is_private(&metadata);
         // The same bytes under a new stamp are the same file to whoever compares.
         let file = match known {
-            Some(read) if *read.file.text == *text => read.file.clone(),
-            _ => Arc::new(TextFile { path: path.to_owned(), text: text.into() }),
+            Some(read) if *read.file.text == *text && read.file.is_private == is_private => read.file.clone(),
+            _ => Arc::new(TextFile { path: path.to_owned(), text: text.into(), is_private }),
         };
         let stamp = Stamp::of(&metadata);
         Ok(Read { stamp, is_settled, file, seen })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::render;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName, syntax};
 
@@ -53,29 +54,37 @@ pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
         Err(error) => return Err(error),
     };
     let Some(source) = render::marked_source(&mark) else { return Ok(None) };
-    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut files: BTreeMap<String, InstalledFile> = BTreeMap::new();
     for entry in std::fs::read_dir(&drop_ins)? {
         let entry = entry?;
         let file_name = entry.file_name();
         let Some(file_name) = file_name.to_str().filter(|name| !name.starts_with('.')) else { continue };
-        files.insert(format!("{name}.d/{file_name}"), std::fs::read(entry.path())?);
+        files.extend(read_file(&entry.path(), format!("{name}.d/{file_name}"))?);
     }
-    match std::fs::read(folder.join(name.as_str())) {
-        Ok(text) => {
-            files.insert(name.to_string(), text);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let digest = render::digest_of(files.iter().map(|(path, text)| (path.as_str(), text.as_slice())));
+    files.extend(read_file(&folder.join(name.as_str()), name.to_string())?);
+    let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
+    let digest = render::digest_of(parts);
     Ok(Some(Installed { folder: folder.to_owned(), source, digest, facts: facts(name, &files) }))
 }
 
+/// Its bytes, and whether it is private.
+type InstalledFile = (Vec<u8>, bool);
+
+/// A file that is missing, or private when a command is run by somebody else than root, is left out.
+fn read_file(path: &Path, name: String) -> io::Result<Option<(String, InstalledFile)>> {
+    let read = std::fs::metadata(path).and_then(|metadata| Ok((std::fs::read(path)?, files::is_private(&metadata))));
+    match read {
+        Ok(file) => Ok(Some((name, file))),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The facts without the mark, in systemd's order: the unit file, then the drop-ins by name.
-fn facts(name: &UnitName, files: &BTreeMap<String, Vec<u8>>) -> Facts {
+fn facts(name: &UnitName, files: &BTreeMap<String, InstalledFile>) -> Facts {
     let mark = format!("{name}.d/{MARK_FILE_NAME}");
     let main = files.get(name.as_str()).into_iter();
     let drop_ins = files.iter().filter(|(path, _)| path.as_str() != name.as_str() && **path != mark);
-    let parsed: Vec<_> = main.chain(drop_ins.map(|(_, text)| text)).map(|text| syntax::parse(text).0).collect();
+    let parsed: Vec<_> = main.chain(drop_ins.map(|(_, file)| file)).map(|(text, _)| syntax::parse(text).0).collect();
     Facts::of(name, &parsed.iter().collect::<Vec<_>>())
 }

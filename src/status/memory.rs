@@ -1,6 +1,6 @@
 //! What systemd and the disk cannot tell: a folder of small files, read once and kept in step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,12 @@ impl Memory {
         self.installed.iter().map(|(name, installed)| (name.clone(), installed.source.clone())).collect()
     }
 
+    /// Every file that something is remembered of: the sources, and the files of units with a target state.
+    pub fn known_files(&self) -> BTreeSet<PathBuf> {
+        let with_target = self.units.values().filter(|record| record.target.is_some());
+        self.sources().into_values().chain(with_target.map(|record| record.source.clone())).collect()
+    }
+
     /// The operator's target states.
     pub fn targets(&self) -> BTreeMap<UnitName, TargetState> {
         self.units.iter().filter_map(|(name, record)| Some((name.clone(), record.target?))).collect()
@@ -151,6 +157,20 @@ impl RecordFiles {
             memory.units.insert(name.clone(), record);
         }
         Ok(())
+    }
+
+    /// Records the operator's target state of the unit in `source`; `None` takes it back.
+    pub fn set_target(
+        &self,
+        memory: &mut Memory,
+        name: &UnitName,
+        target: Option<TargetState>,
+        source: &Path,
+    ) -> io::Result<()> {
+        let mut record = memory.units.get(name).cloned().unwrap_or_default();
+        record.target = target;
+        record.source = source.to_owned();
+        self.set_unit(memory, name, Some(record))
     }
 
     /// Records the identity of the unit directory.

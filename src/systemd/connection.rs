@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use zbus::export::ordered_stream::OrderedStreamExt as _;
 use zbus::proxy::CacheProperties;
 use zbus::{OwnedObjectPath, OwnedVariant};
@@ -55,14 +56,15 @@ impl Systemd {
         Ok(Self { manager })
     }
 
-    /// Connects and subscribes; every [`Event`] goes to `events` until the connection is gone.
-    pub async fn connect_and_subscribe(events: mpsc::UnboundedSender<Event>) -> Result<Self, Error> {
+    /// Connects and subscribes; every [`Event`] goes to `events` until the connection is gone, or until it is given up by
+    /// the handle.
+    pub async fn connect_and_subscribe(events: mpsc::UnboundedSender<Event>) -> Result<(Self, AbortHandle), Error> {
         let systemd = Self::connect().await?;
         let mut jobs = systemd.manager.receive_job_removed().await?;
         let mut owners = systemd.manager.inner().receive_owner_changed().await?;
         systemd.manager.subscribe().await?;
         let manager = systemd.manager.clone();
-        tokio::spawn(async move {
+        let pump = tokio::spawn(async move {
             loop {
                 tokio::select! {
                     job = jobs.next() => {
@@ -90,7 +92,7 @@ impl Systemd {
             }
             let _ = events.send(Event::Disconnected);
         });
-        Ok(systemd)
+        Ok((systemd, pump.abort_handle()))
     }
 
     /// The state of each of `names`, by the name that was asked for.
@@ -187,6 +189,8 @@ pub struct Details {
     pub has_run: bool,
     /// Whether its condition held at the last start attempt, if there was one.
     pub condition_failed: bool,
+    /// Whether a file of it is newer than what PID 1 holds.
+    pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
     /// `ConsistsOf=`; observation keeps those that are up.
     pub dependents: Vec<String>,
@@ -211,6 +215,8 @@ impl Details {
         let condition_tried = number("ConditionTimestampMonotonic") != 0;
         let condition_result =
             all.remove("ConditionResult").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
+        let needs_reload =
+            all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let mut dependents = Vec::new();
         for key in ["RequiredBy", "BoundBy", "ConsistsOf"] {
             let names = all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
@@ -225,6 +231,7 @@ impl Details {
             invocation_id,
             has_run,
             condition_failed: condition_tried && !condition_result,
+            needs_reload,
             dependents,
         }
     }

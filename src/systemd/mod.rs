@@ -3,10 +3,12 @@
 //! Out go [`UnitState`]s and jobs; in come calls for units that the plan named. Nothing is decided here. A broken
 //! connection is an error like any other: the agent connects again and observes again.
 
+mod clock;
 mod connection;
 mod proxy;
 mod state;
 
+pub use clock::clock_is_synchronised;
 pub use connection::{Details, Event, Systemd};
 pub use state::{ActiveState, JobKind, LoadState, UnitState};
 

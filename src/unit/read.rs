@@ -19,6 +19,8 @@ pub struct TextFile {
     pub path: PathBuf,
     /// What is in it.
     pub text: Arc<[u8]>,
+    /// Whether others than its owner and group may not read it: then nobody else may read what is made of it.
+    pub is_private: bool,
 }
 
 impl TextFile {

@@ -76,6 +76,11 @@ impl Builder {
         self.option("--bind", &format!("{}:{destination}", source.display()))
     }
 
+    /// That network namespace instead of one of its own; whoever made it removes it.
+    pub fn netns(self, path: &Path) -> Self {
+        self.option("--netns", &path.display().to_string())
+    }
+
     /// Boots it.
     pub fn up(self) -> Host {
         self.make(false)

@@ -1,6 +1,6 @@
 //! Whoever writes in the unit directory is root on the host.
 
-use crate::agent::{SOON, UNITS, service, sleeper, unit_path};
+use crate::agent::{ATTACHED, SOON, UNITS, service, sleeper, unit_path};
 use crate::host::Host;
 
 /// The command between the quotes of `run '…'` in the agent's message about a path.
@@ -126,4 +126,19 @@ fn files_of_trusted_users_are_taken() {
     host.wait_active("slow.service");
     assert!(host.property("slow.service", "ExecStart").contains("1000000"));
     writer.wait().expect("the writer ends");
+}
+
+#[test]
+fn what_others_may_not_read_in_the_directory_they_may_not_read_installed() {
+    let host = Host::boot("private").with_agent();
+    host.put("secret.service", &sleeper());
+    host.sh("chmod 600 /etc/sculler/units/secret.service");
+    let mode = || host.sh(&format!("stat -c %a {ATTACHED}/secret.service"));
+    host.wait_until("the installed file is private too", SOON, || {
+        host.exists(&format!("{ATTACHED}/secret.service")) && mode().trim() == "600"
+    });
+    let invocation = host.invocation("secret.service");
+    host.sh("chmod 644 /etc/sculler/units/secret.service");
+    host.wait_until("the installed file is open again", SOON, || mode().trim() == "644");
+    host.assert_untouched("secret.service", &invocation);
 }

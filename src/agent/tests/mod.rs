@@ -1,9 +1,11 @@
 //! The loop on a host in memory, with a paused clock.
 
 mod model;
+mod orders;
 mod properties;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::inbox::{Inbox, Signal};
-use super::request::{Answer, Order, Request};
+use super::request::{Answer, Order, Request, UnitAnswer, UnitOrder, Wish};
 use super::{Agent, ReadSettings};
 use crate::config::Settings;
 use crate::host::{Host, MachineId};
@@ -56,6 +58,14 @@ impl Running {
     async fn stop(self) {
         self.signals.send(Signal::Shutdown).unwrap();
         self.task.await.unwrap();
+    }
+
+    /// Asks for something of a unit and waits for what becomes of it.
+    async fn wish(&self, unit: &str, wish: Wish) -> UnitAnswer {
+        let order = UnitOrder { wish, source: PathBuf::from("/units").join(unit), is_replaced: false };
+        let units = BTreeMap::from([(unit.to_owned(), order)]);
+        let answer = self.order(Order { wait: true, units, ..Order::default() }).await.await.unwrap();
+        answer.units[unit].clone()
     }
 
     async fn order(&self, order: Order) -> oneshot::Receiver<Answer> {

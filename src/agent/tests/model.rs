@@ -1,7 +1,7 @@
 //! A host in memory: files, systemd as far as the loop sees it, and what was done to it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::apply::{Done, Failure, Outcome};
 use crate::config::Settings;
 use crate::observe::{Observed, Query};
 use crate::plan::Action;
+use crate::render::TargetState;
 use crate::source::{Identity, Look, ScanError};
 use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
 use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
@@ -68,7 +69,7 @@ impl Model {
 
     pub fn write(&self, name: &str, text: &str) {
         let path = PathBuf::from("/units").join(name);
-        let file = Arc::new(TextFile { path: path.clone(), text: text.as_bytes().into() });
+        let file = Arc::new(TextFile { path: path.clone(), text: text.as_bytes().into(), is_private: false });
         self.state().files.insert(path, file);
     }
 
@@ -154,7 +155,11 @@ impl State {
             Action::Remove { unit } => {
                 self.memory.installed.remove(unit);
                 self.memory.started.remove(unit);
-                self.memory.units.remove(unit);
+                if let Some(record) = self.memory.units.get_mut(unit) {
+                    *record =
+                        UnitRecord { target: record.target, source: record.source.clone(), ..UnitRecord::default() };
+                }
+                self.memory.units.retain(|name, record| name != unit || record.target.is_some());
                 self.done.push(format!("remove {unit}"));
             }
             Action::Write { desired, outdates, runs, .. } => {
@@ -193,13 +198,12 @@ impl State {
             }
             Action::Link { units } => {
                 for desired in units {
-                    let record = UnitRecord { linked: Some(desired.digest), ..UnitRecord::default() };
-                    self.memory.units.insert(desired.name.clone(), record);
+                    self.memory.units.entry(desired.name.clone()).or_default().linked = Some(desired.digest);
                 }
                 return Ok(Done::Outdated);
             }
             Action::Unlink { unit } => {
-                self.memory.units.remove(unit);
+                self.memory.units.entry(unit.clone()).or_default().linked = None;
             }
         }
         Ok(Done::Finished)
@@ -241,7 +245,7 @@ impl World for FakeWorld {
             return Err(ScanError::Missing("/units".into()));
         }
         Ok(Look {
-            identity: Identity { device: 1, inode: state.directory },
+            identity: Identity { device: 1, inode: state.directory, born: 0 },
             files: state.files.clone(),
             fingerprint: state.files.len() as u64,
             ..Look::default()
@@ -267,7 +271,13 @@ impl World for FakeWorld {
                 },
             );
             let invocation_id = if unit.invocations > 0 { unit.invocations.to_string() } else { String::new() };
-            let details = Details { invocation_id, has_run: unit.invocations > 0, ..Details::default() };
+            let installed = state.memory.installed.get(name).map(|installed| installed.facts.run);
+            let details = Details {
+                invocation_id,
+                has_run: unit.invocations > 0,
+                needs_reload: unit.loaded.is_some() && unit.loaded != installed,
+                ..Details::default()
+            };
             observed.details.insert(name.clone(), details);
         }
         Ok(observed)
@@ -298,6 +308,18 @@ impl World for FakeWorld {
         self.memory.directory = Some(identity);
         Ok(())
     }
+
+    fn set_target(&mut self, unit: &UnitName, target: Option<TargetState>, source: &Path) -> Result<(), Failure> {
+        let mut state = self.model.state();
+        let record = state.memory.units.entry(unit.clone()).or_default();
+        record.target = target;
+        record.source = source.to_owned();
+        drop(state);
+        self.read();
+        Ok(())
+    }
+
+    fn forget_file(&mut self, _: &Path) {}
 
     fn disconnect(&mut self) {}
 

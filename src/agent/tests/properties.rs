@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::model::Model;
-use super::{Running, name, paused, service};
+use super::{Order, Running, UnitOrder, Wish, name, paused, service};
+use crate::render::TargetState;
 
 const UNITS: [&str; 3] = ["a.service", "b.service", "c.service"];
 
@@ -18,6 +19,7 @@ enum Step {
     FinishJobs(usize),
     MakeSlow(usize),
     LoseCalls(usize),
+    Order(usize, Wish),
     KillAgent,
     LookAgain,
     Wait(u64),
@@ -31,12 +33,25 @@ fn step() -> impl Strategy<Value = Step> {
         2 => unit.clone().prop_map(Step::Remove),
         1 => unit.clone().prop_map(Step::StopByHand),
         1 => unit.clone().prop_map(Step::FinishJobs),
-        1 => unit.prop_map(Step::MakeSlow),
+        1 => unit.clone().prop_map(Step::MakeSlow),
+        3 => (unit, wish()).prop_map(|(unit, wish)| Step::Order(unit, wish)),
         1 => (1..3usize).prop_map(Step::LoseCalls),
         2 => Just(Step::KillAgent),
         4 => Just(Step::LookAgain),
         1 => (1..5u64).prop_map(Step::Wait),
     ]
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    prop::sample::select(vec![
+        Wish::Keep,
+        Wish::Unload,
+        Wish::Load,
+        Wish::Stop,
+        Wish::Start,
+        Wish::Restart,
+        Wish::Forget,
+    ])
 }
 
 /// Two versions that stop differently, and one that does not.
@@ -70,6 +85,16 @@ async fn play(steps: Vec<Step>) {
             Step::FinishJobs(unit) => model.finish(UNITS[unit]),
             Step::MakeSlow(unit) => model.state().slow.push(name(UNITS[unit])),
             Step::LoseCalls(count) => model.state().silent_calls = count,
+            Step::Order(unit, wish) => {
+                if wish == Wish::Forget {
+                    written[unit] = None;
+                    model.remove(UNITS[unit]);
+                }
+                let order = UnitOrder { wish, source: format!("/units/{}", UNITS[unit]).into(), is_replaced: false };
+                let units = [(UNITS[unit].to_owned(), order)].into();
+                // No answer comes from an agent that was killed while it had none.
+                let _ = agent.order(Order { units, ..Order::default() }).await.await;
+            }
             Step::KillAgent => {
                 agent.task.abort();
                 agent = Running::start(&model);
@@ -98,12 +123,17 @@ fn check(model: &Model, done: usize, written: [Option<u8>; UNITS.len()], stopped
     for (index, unit) in UNITS.iter().enumerate() {
         let unit = name(unit);
         let installed = state.memory.installed.get(&unit);
-        assert_eq!(installed.is_some(), written[index].is_some(), "{unit}: {:?}", state.done);
+        let target = state.memory.units.get(&unit).and_then(|record| record.target);
+        let is_wanted = written[index].is_some() && target != Some(TargetState::Inactive);
+        assert_eq!(installed.is_some(), is_wanted, "{unit}: {:?}", state.done);
         let running = state.units.get(&unit).and_then(|unit| unit.runs);
         match installed {
             None => assert_eq!(running, None, "{unit} was removed: {:?}", state.done),
             // A manual stop may hold, also over a change that was taken back unseen; what runs must be what is installed.
-            Some(_) if running.is_none() => assert!(stopped_by_hand[index], "{unit} is down: {:?}", state.done),
+            Some(_) if running.is_none() => {
+                let is_loaded = target == Some(TargetState::Loaded);
+                assert!(stopped_by_hand[index] || is_loaded, "{unit} is down: {:?}", state.done)
+            }
             Some(installed) => assert_eq!(running, Some(installed.facts.run), "{unit}: {:?}", state.done),
         }
     }

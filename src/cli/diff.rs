@@ -1,0 +1,91 @@
+//! `sculler diff UNIT`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use similar::TextDiff;
+
+use super::context::{self, Context};
+use crate::status::Installed;
+use crate::unit::{MARK_FILE_NAME, Unit, UnitName};
+
+/// What is installed against what the file says; exit code 1 if they differ.
+#[derive(Debug, clap::Args)]
+pub struct Diff {
+    /// Units, such as nginx.service or nginx
+    #[arg(required = true)]
+    units: Vec<String>,
+}
+
+/// The files of a unit by their paths below a folder of units, each with the path to show.
+type Files = BTreeMap<String, (String, Vec<u8>)>;
+
+impl Diff {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let context = Context::read()?;
+        let directory = context.directory()?;
+        let mut differs = false;
+        for text in &self.units {
+            let name = context::unit_name(text)?;
+            let unit = directory.verdict(&name).and_then(|verdict| directory.unit(verdict));
+            let installed = context.memory.installed.get(&name);
+            if unit.is_none() && installed.is_none() {
+                bail!("{name} is neither installed nor in {}", context.settings.unit_dir.display());
+            }
+            let old = installed.map(|installed| installed_files(&name, installed)).transpose()?.unwrap_or_default();
+            let new = unit.map(|unit| unit_files(unit)).unwrap_or_default();
+            let text = unified(&old, &new);
+            differs |= !text.is_empty();
+            print!("{text}");
+        }
+        Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    let mut add = |path: &Path, key: String| -> anyhow::Result<()> {
+        let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        files.insert(key, (path.display().to_string(), text));
+        Ok(())
+    };
+    add(&installed.folder.join(name.as_str()), name.to_string())?;
+    let folder = installed.folder.join(format!("{name}.d"));
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("{}: cannot be read", folder.display()))? {
+        let path = entry?.path();
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if file_name != MARK_FILE_NAME && !file_name.starts_with('.') {
+            add(&path, format!("{name}.d/{file_name}"))?;
+        }
+    }
+    Ok(files)
+}
+
+/// A unit file and its drop-ins, under the names that they are installed by.
+pub fn unit_files(unit: &Unit) -> Files {
+    let drop_ins = unit.drop_ins.iter().map(|file| (format!("{}.d/{}", unit.name, file.file_name()), file));
+    std::iter::once((unit.name.to_string(), &unit.file))
+        .chain(drop_ins)
+        .map(|(key, file)| (key, (file.path.display().to_string(), file.text.to_vec())))
+        .collect()
+}
+
+/// A unified diff of all files; empty if they are the same.
+pub fn unified(old: &Files, new: &Files) -> String {
+    let mut text = String::new();
+    let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let side = |files: &Files| match files.get(key) {
+            Some((path, text)) => (path.clone(), String::from_utf8_lossy(text).into_owned()),
+            None => ("/dev/null".to_owned(), String::new()),
+        };
+        let ((old_path, old), (new_path, new)) = (side(old), side(new));
+        if old != new {
+            let diff = TextDiff::from_lines(old.as_str(), new.as_str());
+            text += &diff.unified_diff().header(&old_path, &new_path).to_string();
+        }
+    }
+    text
+}

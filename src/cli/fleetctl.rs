@@ -1,0 +1,89 @@
+//! Called as `fleetctl`: its global flags are accepted, and what cannot exist here is named once.
+
+use std::path::Path;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+/// Flags that take a value (`fleet: fleetctl/fleetctl.go`), and that nothing here could use.
+const WITH_VALUE: [&str; 13] = [
+    "driver",
+    "endpoint",
+    "etcd-key-prefix",
+    "key-file",
+    "cert-file",
+    "ca-file",
+    "known-hosts-file",
+    "ssh-timeout",
+    "request-timeout",
+    "ssh-port",
+    "etcd-keyfile",
+    "etcd-certfile",
+    "etcd-cafile",
+];
+
+/// Flags that are on or off, also as `--flag=false`.
+const SWITCHES: [&str; 3] = ["debug", "strict-host-key-checking", "experimental-api"];
+
+/// Flags that name another host to work on.
+const TUNNEL: [&str; 2] = ["tunnel", "ssh-username"];
+
+/// fleetctl's default for `--ssh-username`.
+const USER: &str = "core";
+
+/// Whether this program was called by fleetctl's name.
+pub fn is_called() -> bool {
+    std::env::args_os().next().is_some_and(|program| Path::new(&program).file_name() == Some("fleetctl".as_ref()))
+}
+
+/// fleetctl's way to read the command line: its flags, and commands by their beginnings.
+pub fn adapt(command: Command) -> Command {
+    let hidden = |name: &'static str| Arg::new(name).long(name).global(true).hide(true);
+    let with_value = WITH_VALUE.into_iter().chain(TUNNEL).map(|name| hidden(name).action(ArgAction::Set));
+    let switches = SWITCHES.into_iter().map(|name| {
+        hidden(name).action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
+    });
+    command.name("fleetctl").infer_subcommands(true).args(with_value).args(switches)
+}
+
+/// Names what was given and has no meaning here, in one line.
+pub fn warn(matches: &ArgMatches) {
+    let is_given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let mut given: Vec<String> = WITH_VALUE
+        .iter()
+        .chain(&SWITCHES)
+        .filter(|name| is_given(name) && **name != "debug")
+        .map(|name| format!("--{name}"))
+        .collect();
+    let set = WITH_VALUE.iter().chain(&SWITCHES).map(|name| variable(name));
+    given.extend(set.filter(|name| std::env::var_os(name).is_some()));
+    if !given.is_empty() {
+        eprintln!("fleetctl: ignored, since there is neither etcd nor a fleet API here: {}", given.join(", "));
+    }
+}
+
+/// The host of `--tunnel` or `FLEETCTL_TUNNEL`.
+pub fn tunnel(matches: &ArgMatches) -> Option<String> {
+    let value = |name: &str| {
+        let given = matches.try_get_one::<String>(name).ok().flatten().cloned();
+        given.or_else(|| std::env::var(variable(name)).ok()).filter(|value| !value.is_empty())
+    };
+    let host = value("tunnel")?;
+    match host.contains('@') {
+        true => Some(host),
+        false => Some(format!("{}@{host}", value("ssh-username").unwrap_or_else(|| USER.to_owned()))),
+    }
+}
+
+/// Whether `argument` is one of these flags, and whether the next argument is its value.
+pub fn own_flag(argument: &str) -> Option<bool> {
+    let name = argument.strip_prefix("--")?;
+    let (name, has_value) = name.split_once('=').map_or((name, false), |(name, _)| (name, true));
+    let takes_value = WITH_VALUE.contains(&name) || TUNNEL.contains(&name);
+    (takes_value || SWITCHES.contains(&name)).then_some(takes_value && !has_value)
+}
+
+/// `etcd-key-prefix` → `FLEETCTL_ETCD_KEY_PREFIX`
+fn variable(flag: &str) -> String {
+    format!("FLEETCTL_{}", flag.to_uppercase().replace('-', "_"))
+}

@@ -1,0 +1,94 @@
+//! Unit files on their way into the unit directory.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+
+use super::diff;
+use crate::files;
+use crate::unit::{Unit, UnitName};
+
+/// A unit file with its drop-ins, read and found valid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Submission {
+    /// The unit's name.
+    pub name: String,
+    text: String,
+    /// File names and texts.
+    drop_ins: Vec<(String, String)>,
+}
+
+impl Submission {
+    /// Reads `path`, with the drop-ins in `NAME.d` beside it. What systemd would not load is refused here already.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let units = super::files::read(&[path.to_owned()])?;
+        let [unit] = units.as_slice() else { bail!("{}: it is no unit file", path.display()) };
+        let errors: Vec<String> = unit.errors().map(ToString::to_string).collect();
+        if !errors.is_empty() {
+            bail!("{}", errors.join("\n"));
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let drop_ins = unit.drop_ins.iter().map(|file| (file.file_name().to_owned(), text(&file.text)));
+        Ok(Self { name: unit.name.to_string(), text: text(&unit.file.text), drop_ins: drop_ins.collect() })
+    }
+
+    /// What another host's command has sent: [`Submission`]s as JSON on standard input.
+    pub fn read_bundle() -> anyhow::Result<Vec<Self>> {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).context("standard input cannot be read")?;
+        serde_json::from_slice(&text).context("standard input holds no unit files")
+    }
+
+    /// How `present`, which is in the unit directory, would change; empty if it would not.
+    pub fn difference(&self, present: &Unit) -> String {
+        let new = std::iter::once((self.name.clone(), &self.text))
+            .chain(self.drop_ins.iter().map(|(file, text)| (format!("{}.d/{file}", self.name), text)))
+            .map(|(key, text)| (key.clone(), (key, text.clone().into_bytes())))
+            .collect();
+        let mut old = diff::unit_files(present);
+        // Drop-ins of a prefix or of the template lie elsewhere and are no part of a submission.
+        let own = present.file.path.with_file_name(format!("{}.d", self.name));
+        old.retain(|key, (path, _)| *key == self.name || Path::new(path).parent() == Some(&own));
+        diff::unified(&old, &new)
+    }
+
+    /// Puts everything there: drop-ins first, so that the unit is never seen without them.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let failed = |path: &Path| format!("{} cannot be written; see 'sculler doctor'", path.display());
+        let folder = path.with_file_name(format!("{}.d", self.name));
+        if !self.drop_ins.is_empty() {
+            std::fs::create_dir_all(&folder).with_context(|| failed(&folder))?;
+        }
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let is_ours = self.drop_ins.iter().any(|(file, _)| entry.file_name() == file.as_str());
+            if !is_ours && entry.path().extension().is_some_and(|extension| extension == "conf") {
+                files::remove(&entry.path()).with_context(|| failed(&entry.path()))?;
+            }
+        }
+        for (file, text) in &self.drop_ins {
+            let path = folder.join(file);
+            files::replace(&path, text.as_bytes()).with_context(|| failed(&path))?;
+        }
+        files::replace(path, self.text.as_bytes()).with_context(|| failed(path))
+    }
+}
+
+/// Takes a unit file out of the unit directory, with its own drop-ins.
+pub fn remove(path: &Path, name: &UnitName) -> anyhow::Result<()> {
+    files::remove(path).with_context(|| format!("{} cannot be removed", path.display()))?;
+    let folder = path.with_file_name(format!("{name}.d"));
+    files::remove_folder(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
+}
+
+/// Says that whatever feeds the unit directory will undo what is done there by hand.
+pub fn warn_of_sync(unit_dir: &Path, done: &str) {
+    let real = std::fs::canonicalize(unit_dir).unwrap_or_else(|_| unit_dir.to_owned());
+    if let Some(checkout) = real.ancestors().find(|folder| folder.join(".git").exists()).map(PathBuf::from) {
+        eprintln!(
+            "sculler: {} is a Git checkout, so the next sync will undo this; {done} it there as well",
+            checkout.display()
+        );
+    }
+}
