@@ -45,6 +45,14 @@ pub fn remove(path: &Path) -> io::Result<()> {
     ignore_missing(fs::remove_file(path))
 }
 
+/// Removes a file or a folder; one that is not there is fine.
+pub fn remove_any(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => remove_folder(path),
+        _ => remove(path),
+    }
+}
+
 /// Removes a folder and what is in it; one that is not there is fine.
 pub fn remove_folder(path: &Path) -> io::Result<()> {
     ignore_missing(fs::remove_dir_all(path))

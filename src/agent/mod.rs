@@ -137,11 +137,11 @@ impl<W: World> Agent<W> {
                     }
                     needs_pass
                 }
-                Wake::Due => {
-                    self.reporter.ping_watchdog();
-                    self.due.is_some_and(|due| Instant::now() >= due)
-                }
+                Wake::Due => false,
             };
+            // A stream of changes must starve neither what is due nor the watchdog.
+            self.reporter.ping_watchdog();
+            needs_pass |= self.due.is_some_and(|due| Instant::now() >= due);
         }
     }
 
@@ -233,7 +233,6 @@ impl<W: World> Agent<W> {
             match outcome.result {
                 Ok(Done::Job(id, kind)) => {
                     if let Some(unit) = unit {
-                        self.troubles.clear(&unit);
                         self.jobs.add(id, Job::new(unit, kind, &outcome.action));
                     }
                 }
@@ -241,9 +240,8 @@ impl<W: World> Agent<W> {
                     if done == Done::Outdated && !(reloads && outcome.action.phase() < 3) {
                         self.outdate(&outcome.action);
                     }
-                    if let (Some(unit), Action::Remove { .. } | Action::Unlink { .. }) = (&unit, &outcome.action) {
-                        self.troubles.clear(unit);
-                    }
+                    // What was tried again has worked; a start that was given up is another matter.
+                    outcome.action.units().iter().for_each(|unit| self.troubles.clear_retried(unit));
                     // A stop that found nothing to stop, or a removal: the next step can come at once.
                     needs_pass |= matches!(outcome.action, Action::Stop { .. });
                 }
@@ -260,6 +258,7 @@ impl<W: World> Agent<W> {
         if needs_pass {
             self.look_again_at(Some(now));
         }
+        self.look_again_at(self.troubles.next_retry(now));
     }
 
     fn outdate(&mut self, action: &Action) {
@@ -287,7 +286,7 @@ impl<W: World> Agent<W> {
         self.reporter.job_over(&job, result);
         self.orders.job_over(&job.unit, result);
         if !job.is_start() {
-            return true;
+            return self.stop_over(&job, result);
         }
         let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
         // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
@@ -308,6 +307,20 @@ impl<W: World> Agent<W> {
             "done" | "skipped" | "canceled" => self.troubles.clear(&job.unit),
             _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
         }
+        false
+    }
+
+    /// True if the next step can come at once.
+    fn stop_over(&mut self, job: &Job, result: &str) -> bool {
+        if matches!(result, "done" | "canceled" | "skipped") {
+            self.troubles.clear_retried(&job.unit);
+            return true;
+        }
+        // Such as a mount that is busy.
+        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
+        let message = format!("{} did not stop (result '{result}'); see 'journalctl -u {}'", job.unit, job.unit);
+        self.troubles.retry(&job.unit, version, message, Instant::now());
+        self.look_again_at(self.troubles.next_retry(Instant::now()));
         false
     }
 
@@ -344,11 +357,11 @@ impl<W: World> Agent<W> {
         }));
         // What has just gone missing still counts as there: until that is settled, nobody knows what another directory
         // takes away.
-        if !plan.wants_removal
-            && self.look.again.is_none()
-            && let Err(failure) = self.world.accept_directory(self.look.identity)
-        {
-            tracing::warn!("{failure}");
+        if !plan.wants_removal && self.look.again.is_none() {
+            self.guard.settle();
+            if let Err(failure) = self.world.accept_directory(self.look.identity) {
+                tracing::warn!("{failure}");
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::world::World;
 use crate::observe::Observed;
 use crate::plan::{Ask, Blocked};
 use crate::render::{Desired, Ruling, TargetState};
+use crate::source::Identity;
 use crate::systemd::{JobKind, UnitState};
 use crate::unit::UnitName;
 
@@ -47,9 +48,9 @@ impl<W: World> Agent<W> {
     /// Takes a request in, for the pass that follows.
     pub(super) fn take(&mut self, request: Request) {
         if request.order.accept_removal
-            && let Ok(metadata) = std::fs::metadata(&self.settings.unit_dir)
+            && let Ok(identity) = Identity::of_directory(&self.settings.unit_dir)
         {
-            self.guard.accept(crate::source::Identity::of(&metadata));
+            self.guard.accept(identity);
         }
         for (unit, order) in &request.order.units {
             if let Ok(unit) = UnitName::parse(unit) {

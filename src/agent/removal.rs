@@ -34,6 +34,11 @@ impl Guard {
         self.accepted = Some(identity);
     }
 
+    /// The directory has become the known one: what was said of it counts for no later one.
+    pub fn settle(&mut self) {
+        *self = Self::default();
+    }
+
     /// Whether removals count for this look.
     pub fn check(&mut self, known: Option<Identity>, look: &Look, now: Instant) -> Permission {
         if known.is_none_or(|known| known == look.identity) || self.accepted == Some(look.identity) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -10,6 +11,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::render::TargetState;
+
+/// How long to wait before listening again after an error.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// The socket's name below `/run/sculler`.
 pub const SOCKET: &str = "agent.sock";
@@ -114,7 +118,16 @@ pub fn listen(folder: &Path, requests: mpsc::Sender<Request>) -> io::Result<()> 
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // Such as too many open files: that passes.
+                Err(error) => {
+                    tracing::warn!("a command cannot be heard: {error}");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                    continue;
+                }
+            };
             let requests = requests.clone();
             tokio::spawn(async move {
                 if let Err(error) = serve(stream, requests).await {

@@ -38,7 +38,9 @@ pub async fn run() -> anyhow::Result<()> {
     let mut world = RealHost::new(&settings, changed.clone(), events)?;
     while let Err(error) = world.systemd().await {
         tracing::warn!("{error}; trying again");
-        tokio::time::sleep(RECONNECT).await;
+        if let Ok(Some(Signal::Shutdown)) = tokio::time::timeout(RECONNECT, signals_in.recv()).await {
+            return Ok(());
+        }
     }
     forward_mounts(signals);
     // Ready when connected: the first pass may have much to do, and nothing at boot has to wait for it.
@@ -86,21 +88,17 @@ fn read_settings() -> Result<Settings, String> {
 }
 
 fn forward_signals(signals: &mpsc::UnboundedSender<Signal>) -> anyhow::Result<()> {
-    // The kernel sends SIGIO to the holder of a lease that somebody wants to break; its default is to kill.
     let kinds = [
-        (SignalKind::terminate(), Some(Signal::Shutdown)),
-        (SignalKind::interrupt(), Some(Signal::Shutdown)),
-        (SignalKind::hangup(), Some(Signal::Hangup)),
-        (SignalKind::io(), None),
+        (SignalKind::terminate(), Signal::Shutdown),
+        (SignalKind::interrupt(), Signal::Shutdown),
+        (SignalKind::hangup(), Signal::Hangup),
     ];
     for (kind, meaning) in kinds {
         let mut stream = signal(kind).context("cannot handle signals")?;
         let signals = signals.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                if let Some(meaning) = meaning {
-                    let _ = signals.send(meaning);
-                }
+                let _ = signals.send(meaning);
             }
         });
     }

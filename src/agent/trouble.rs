@@ -55,6 +55,13 @@ impl Troubles {
         self.0.get(unit).map(|trouble| trouble.message.as_str())
     }
 
+    /// Forgets the trouble of a unit that was to be tried again.
+    pub fn clear_retried(&mut self, unit: &UnitName) {
+        if self.0.get(unit).is_some_and(|trouble| trouble.retry.is_some()) {
+            self.clear(unit);
+        }
+    }
+
     /// Forgets the trouble of a unit.
     pub fn clear(&mut self, unit: &UnitName) {
         self.0.remove(unit);

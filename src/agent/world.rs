@@ -118,8 +118,8 @@ impl Host {
         let configuration = Path::new(config::CONFIG_DIRECTORY);
         let mut folders = look.map(|look| look.folders.clone()).unwrap_or_default();
         for folder in [configuration, &config::drop_in_directory(configuration)] {
-            if let Ok(metadata) = std::fs::metadata(folder) {
-                folders.insert(folder.to_owned(), Identity::of(&metadata));
+            if let Ok(identity) = Identity::of_directory(folder) {
+                folders.insert(folder.to_owned(), identity);
             }
         }
         let mut roots = vec![settings.unit_dir.clone(), configuration.to_owned()];

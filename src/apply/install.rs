@@ -39,7 +39,7 @@ pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
     for entry in at(&drop_ins, std::fs::read_dir(&drop_ins))? {
         let path = at(&drop_ins, entry)?.path();
         if !path.file_name().and_then(|name| name.to_str()).is_some_and(|name| wanted.contains(name)) {
-            at(&path, files::remove(&path))?;
+            at(&path, files::remove_any(&path))?;
         }
     }
     for file in &desired.files {
@@ -72,7 +72,7 @@ pub fn remove(folder: &Path, name: &UnitName) -> Result<(), Failure> {
     let mark = drop_ins.join(MARK_FILE_NAME);
     if let Ok(entries) = std::fs::read_dir(&drop_ins) {
         for path in entries.flatten().map(|entry| entry.path()).filter(|path| *path != mark) {
-            at(&path, files::remove(&path))?;
+            at(&path, files::remove_any(&path))?;
         }
     }
     at(&mark, files::remove(&mark))?;

@@ -16,7 +16,7 @@ use crate::plan::Action;
 use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
-use crate::unit::{Digest, UnitName};
+use crate::unit::{Digest, Facts, UnitName};
 
 /// Calls to systemd under way at once; more only wait in the bus.
 const CALLS_AT_ONCE: usize = 64;
@@ -139,6 +139,7 @@ impl Applier<'_> {
             install::restore(&installed.folder, unit)?;
             self.systemd.disable(&[unit.as_str()]).await?;
         }
+        self.forget_links_of(&installed.facts)?;
         install::remove(&installed.folder, unit)?;
         self.memory.installed.remove(unit);
         self.record_started(unit, None)?;
@@ -221,6 +222,17 @@ impl Applier<'_> {
         outcomes
     }
 
+    /// systemd disables what `Also=` names along with a unit: if that is ours, its links have to be made again.
+    fn forget_links_of(&mut self, facts: &Facts) -> Result<(), Failure> {
+        for other in facts.also.iter().filter_map(|other| UnitName::parse(other).ok()) {
+            if let Some(record) = self.memory.units.get(&other) {
+                let record = UnitRecord { linked: None, install: None, ..record.clone() };
+                self.record_unit(&other, Some(record))?;
+            }
+        }
+        Ok(())
+    }
+
     async fn link(&mut self, units: &[std::sync::Arc<Desired>]) -> Result<Done, Failure> {
         let mut enable = Vec::new();
         let mut want = Vec::new();
@@ -231,6 +243,7 @@ impl Applier<'_> {
             if carried_out != desired.facts.install {
                 if carried_out.is_some() {
                     self.systemd.disable(&[name.as_str()]).await?;
+                    self.forget_links_of(&desired.facts)?;
                 }
                 if desired.facts.install.is_some() {
                     enable.push(name.as_str());
@@ -297,7 +310,9 @@ async fn start_one(systemd: Systemd, action: Action) -> Outcome {
             (systemd.start(unit.as_str()).await?, JobKind::Start)
         };
         for other in bring_back {
-            systemd.start(other).await?;
+            if let Err(error) = systemd.start(other).await {
+                tracing::warn!("{other} went down with {unit} and does not come back: {error}");
+            }
         }
         Ok(Done::Job(job, kind))
     };

@@ -110,5 +110,6 @@ pub fn unit_name(text: &str) -> anyhow::Result<UnitName> {
 }
 
 fn is_running(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
+    // A status file may have outlived its agent, and another process have its number.
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim_end() == "sculler")
 }

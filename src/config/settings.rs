@@ -41,8 +41,8 @@ impl Default for Settings {
     }
 }
 
-/// Full passes more often than this are a mistake in the file.
-const MIN_RESYNC_SEC: u64 = 5;
+/// Full passes more often than every five seconds, or less often than once a week, are a mistake in the file.
+const RESYNC_SEC: std::ops::RangeInclusive<u64> = 5..=604_800;
 
 impl Settings {
     /// Merges fragments, the later ones winning.
@@ -89,8 +89,9 @@ impl Settings {
             self.trust.uids = uids;
         }
         if let Some(seconds) = fragment.resync_sec {
-            if seconds < MIN_RESYNC_SEC {
-                return Err(wrong(format!("resync_sec = {seconds} must be at least {MIN_RESYNC_SEC}")));
+            if !RESYNC_SEC.contains(&seconds) {
+                let (least, most) = (RESYNC_SEC.start(), RESYNC_SEC.end());
+                return Err(wrong(format!("resync_sec = {seconds} must be at least {least} and at most {most}")));
             }
             self.resync = Duration::from_secs(seconds);
         }

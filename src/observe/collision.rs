@@ -20,37 +20,43 @@ pub fn is_reserved(name: &str) -> bool {
 /// The names beside their own that the units in question would occupy.
 pub fn other_names(query: &Query) -> impl Iterator<Item = &str> {
     let units = query.new.values().chain(query.changed.values());
-    units.flat_map(|desired| &desired.facts.install_names).map(String::as_str).filter(|name| {
-        // systemd answers a list with an error when one of its names cannot be loaded at all.
-        UnitName::parse(name).is_ok_and(|name| !name.is_template())
-    })
+    units.flat_map(|desired| desired.facts.aliases.iter().chain(&desired.facts.also)).map(String::as_str).filter(
+        |name| {
+            // systemd answers a list with an error when one of its names cannot be loaded at all.
+            UnitName::parse(name).is_ok_and(|name| !name.is_template() && !name.unit_type().is_quadlet())
+        },
+    )
 }
 
-/// Whether `desired` would take a name that is not sculler's; why.
-pub async fn find(
+/// Whether a new unit would take a name that is not sculler's; why.
+pub async fn of_name(
     systemd: &Systemd,
     name: &UnitName,
-    desired: &Desired,
     states: &HashMap<&str, UnitState>,
-    query: &Query,
     memory: &Memory,
 ) -> Result<Option<String>, Error> {
-    let is_ours = |name: &str| {
-        UnitName::parse(name).is_ok_and(|name| memory.installed.contains_key(&name) || query.new.contains_key(&name))
-    };
-    if !memory.installed.contains_key(name)
-        && let Some(owner) = owner(systemd, name.as_str(), states, memory).await?
-    {
-        return Ok(Some(format!("{name} exists outside sculler: {owner}; rename this file")));
-    }
-    for other in &desired.facts.install_names {
-        if is_ours(other) || other == name.as_str() {
-            continue;
+    let owner = owner(systemd, name.as_str(), states, memory).await?;
+    Ok(owner.map(|owner| format!("{name} exists outside sculler: {owner}; rename this file")))
+}
+
+/// Whether `[Install]` would take or enable what is not sculler's; why. `is_ours` knows the units of the directory.
+pub async fn of_install(
+    systemd: &Systemd,
+    desired: &Desired,
+    states: &HashMap<&str, UnitState>,
+    memory: &Memory,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<Option<String>, Error> {
+    let name = desired.name.as_str();
+    for alias in desired.facts.aliases.iter().filter(|alias| *alias != name) {
+        if is_ours(alias) {
+            return Ok(Some(format!("[Install] names {alias} as an alias, which is a unit of its own; take it out")));
         }
+    }
+    for other in desired.facts.aliases.iter().chain(&desired.facts.also) {
         // What an alias of ours leads to is ours.
-        if let Some(state) = states.get(other.as_str())
-            && state.id == name.as_str()
-        {
+        let leads_here = states.get(other.as_str()).is_some_and(|state| state.id == name);
+        if other == name || leads_here || is_ours(other) {
             continue;
         }
         if let Some(owner) = owner(systemd, other, states, memory).await? {

@@ -49,8 +49,8 @@ pub struct Observed {
     pub unlinked: HashSet<UnitName>,
 }
 
-/// Trial loads that were made: the digest, and systemd's reason if it refused.
-pub type Trials = HashMap<UnitName, (Digest, Option<String>)>;
+/// The versions that systemd would load.
+pub type Trials = HashMap<UnitName, Digest>;
 
 /// Asks systemd. `trial_folder` takes the files of trial loads for a moment.
 pub async fn observe(
@@ -75,9 +75,20 @@ pub async fn observe(
             observed.states.insert(name.clone(), state.clone());
         }
     }
-    for (name, desired) in query.new.iter().chain(&query.changed) {
-        if let Some(reason) = collision::find(systemd, name, desired, &states, query, memory).await? {
+    for name in query.new.keys() {
+        if let Some(reason) = collision::of_name(systemd, name, &states, memory).await? {
             observed.collisions.insert(name.clone(), reason);
+        }
+    }
+    for (name, desired) in query.new.iter().chain(&query.changed) {
+        let is_ours = |other: &str| {
+            UnitName::parse(other).is_ok_and(|other| {
+                memory.installed.contains_key(&other)
+                    || query.new.contains_key(&other) && !observed.collisions.contains_key(&other)
+            })
+        };
+        if let Some(reason) = collision::of_install(systemd, desired, &states, memory, is_ours).await? {
+            observed.collisions.entry(name.clone()).or_insert(reason);
         }
     }
     for name in &query.units {
@@ -98,14 +109,17 @@ pub async fn observe(
         if observed.collisions.contains_key(name) {
             continue;
         }
-        let known = trials.get(name).filter(|(digest, _)| *digest == desired.digest);
-        let refusal = match known {
-            Some((_, refusal)) => refusal.clone(),
-            None => trial::refusal(systemd, desired, trial_folder).await?,
-        };
-        trials.insert(name.clone(), (desired.digest, refusal.clone()));
-        if let Some(reason) = refusal {
-            observed.refusals.insert(name.clone(), reason);
+        if trials.get(name) == Some(&desired.digest) {
+            continue;
+        }
+        match trial::refusal(systemd, desired, trial_folder).await? {
+            // Asked again in the next pass: what a unit needs may come.
+            Some(reason) => {
+                observed.refusals.insert(name.clone(), reason);
+            }
+            None => {
+                trials.insert(name.clone(), desired.digest);
+            }
         }
     }
     observed.unlinked = query.units.iter().filter(|name| is_unlinked(name, memory)).cloned().collect();

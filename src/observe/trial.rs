@@ -22,7 +22,8 @@ pub async fn refusal(systemd: &Systemd, desired: &Desired, folder: &Path) -> Res
     if !is_triable(unit_type) {
         return Ok(None);
     }
-    let name = format!("{STEM}.{}", unit_type.suffix());
+    // The agent and 'sculler plan' may try at the same time.
+    let name = format!("{STEM}-{}.{}", std::process::id(), unit_type.suffix());
     let result = match write(desired, folder, &name) {
         // Where nothing can be written for a trial, the start itself will tell.
         Err(error) => {

@@ -94,8 +94,8 @@ pub struct Identity {
     pub device: u64,
     /// `st_ino`
     pub inode: u64,
-    /// `stx_btime` in nanoseconds, for the unit directory itself: a folder that is removed and made again may get the
-    /// same inode. 0 where the file system has none, and for other folders.
+    /// `stx_btime` in nanoseconds: a folder that is removed and made again may get the same inode. 0 where the file
+    /// system has none, and for files.
     #[serde(default)]
     pub born: i64,
 }
@@ -106,7 +106,7 @@ impl Identity {
         Self { device: metadata.dev(), inode: metadata.ino(), born: 0 }
     }
 
-    /// The identity of the unit directory.
+    /// The identity of a folder.
     pub fn of_directory(path: &Path) -> io::Result<Self> {
         let identity = Self::of(&std::fs::metadata(path)?);
         let statx = rustix::fs::statx(rustix::fs::CWD, path, AtFlags::empty(), StatxFlags::BTIME)?;
@@ -173,7 +173,10 @@ impl Scanner {
         };
         let metadata = std::fs::metadata(directory).map_err(unreadable)?;
         let real = std::fs::canonicalize(directory).map_err(unreadable)?;
-        trust.check_way(&real).map_err(unreadable)?.map_err(ScanError::Untrusted)?;
+        trust.check(&real, &metadata).map_err(ScanError::Untrusted)?;
+        for step in route(directory) {
+            trust.check_way(&step).map_err(unreadable)?.map_err(ScanError::Untrusted)?;
+        }
         self.walks += 1;
         let mut walk = Walk {
             trust,
@@ -237,7 +240,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// `drop_ins_of`: the unit name or prefix when this is a folder of drop-ins.
     fn folder(&mut self, path: &Path, metadata: &Metadata, drop_ins_of: Option<&str>, depth: usize) -> io::Result<()> {
-        self.scan.folders.insert(path.to_owned(), Identity::of(metadata));
+        self.scan.folders.insert(path.to_owned(), Identity::of_directory(path)?);
         self.entered.insert(Identity::of(metadata));
         let mut linked = Vec::new();
         let entries = list(path)?;
@@ -457,11 +460,13 @@ impl Walk<'_> {
     /// Whoever can replace the target of a symlink can write the unit.
     fn check_target_of(&mut self, path: &Path) -> Result<(), Silence> {
         let unreadable = |error: io::Error| Silence::Unreadable(error.to_string());
-        let real = std::fs::canonicalize(path).map_err(unreadable)?;
-        let folder = real.parent().unwrap_or(&real).to_owned();
-        if !self.trusted_folders.contains(&folder) {
-            self.trust.check_way(&folder).map_err(unreadable)?.map_err(Silence::Refused)?;
-            self.trusted_folders.insert(folder);
+        // Whoever can replace a symlink on the way decides what is read.
+        for step in route(path) {
+            let folder = step.parent().unwrap_or(&step).to_owned();
+            if !self.trusted_folders.contains(&folder) {
+                self.trust.check_way(&step).map_err(unreadable)?.map_err(Silence::Refused)?;
+                self.trusted_folders.insert(folder);
+            }
         }
         Ok(())
     }
@@ -472,8 +477,8 @@ impl Walk<'_> {
         // The first is the symlink itself, in a folder that is watched anyway.
         self.scan.links.extend(steps.into_iter().skip(1));
         let Some(folder) = real.parent() else { return };
-        if let Ok(metadata) = std::fs::metadata(folder) {
-            self.scan.folders.insert(folder.to_owned(), Identity::of(&metadata));
+        if let Ok(identity) = Identity::of_directory(folder) {
+            self.scan.folders.insert(folder.to_owned(), identity);
         }
     }
 }

@@ -28,8 +28,7 @@ impl Trust {
             ));
         }
         let writable = metadata.mode() & (GROUP_WRITE | OTHER_WRITE);
-        // In a sticky folder such as /tmp others can add names, but not replace one that is root's.
-        if writable == 0 || metadata.is_dir() && metadata.mode() & STICKY != 0 {
+        if writable == 0 {
             return Ok(());
         }
         let (who, bits) = match (writable & GROUP_WRITE != 0, writable & OTHER_WRITE != 0) {
@@ -43,10 +42,13 @@ impl Trust {
         ))
     }
 
-    /// Checks `path` and every folder above it: whoever can rename one of them can replace what is below.
+    /// Checks every folder above `path`: whoever can rename one of them can replace what is below. In a sticky folder
+    /// such as /tmp others can add names, but not replace one that is root's.
     pub fn check_way(&self, path: &Path) -> std::io::Result<Result<(), String>> {
-        for step in path.ancestors().filter(|step| !step.as_os_str().is_empty()) {
-            if let Err(message) = self.check(step, &std::fs::metadata(step)?) {
+        for step in path.ancestors().skip(1).filter(|step| !step.as_os_str().is_empty()) {
+            let metadata = std::fs::metadata(step)?;
+            let is_sticky = metadata.mode() & STICKY != 0 && metadata.uid() == 0;
+            if !is_sticky && let Err(message) = self.check(step, &metadata) {
                 return Ok(Err(message));
             }
         }

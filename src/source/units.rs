@@ -1,12 +1,12 @@
 //! Files → units, each parsed once for as long as neither it nor one of its drop-ins changes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Look, Problem, drop_in_owner};
-use crate::unit::file_kind::{FileKind, file_kind};
-use crate::unit::{TextFile, Unit, UnitName};
+use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind};
+use crate::unit::{Diagnostic, Finding, TextFile, Unit, UnitName};
 
 /// The units of the last look.
 #[derive(Debug, Default)]
@@ -37,6 +37,16 @@ impl Library {
                 (None, _) => {}
             }
         }
+        // Drop-ins that say nothing now and have no previous version: their units say nothing either.
+        let silent: Vec<(&str, &Path)> = look
+            .held
+            .iter()
+            .filter(|path| !look.files.contains_key(*path))
+            .filter_map(|path| {
+                let folder = path.file_name().and_then(|name| name.to_str()).and_then(drop_in_folder);
+                Some((drop_in_owner(path).or(folder)?, path.as_path()))
+            })
+            .collect();
         let mut used: BTreeMap<&str, bool> = drop_ins.keys().map(|owner| (*owner, false)).collect();
         let mut units = Vec::with_capacity(files.len());
         let mut seen = HashMap::with_capacity(files.len());
@@ -46,6 +56,12 @@ impl Library {
                 Found::New(name) => name,
             };
             let of_unit = if drop_ins.is_empty() { Vec::new() } else { drop_ins_of(name, &drop_ins, &mut used) };
+            if let Some(path) = silent_drop_in(name, &silent) {
+                let mut unit = Unit::read(name.clone(), file.clone(), of_unit);
+                unit.findings.push(silence(path, look.problems.get(path)));
+                units.push(Arc::new(unit));
+                continue;
+            }
             let unit = match found {
                 Found::Known(unit) if is_same(&unit, &of_unit) => unit,
                 Found::Known(unit) => Arc::new(Unit::read(unit.name.clone(), file.clone(), of_unit)),
@@ -80,6 +96,24 @@ fn address(file: &Arc<TextFile>) -> usize {
 
 fn is_same(unit: &Unit, drop_ins: &[Arc<TextFile>]) -> bool {
     unit.drop_ins.len() == drop_ins.len() && unit.drop_ins.iter().zip(drop_ins).all(|(old, new)| Arc::ptr_eq(old, new))
+}
+
+/// A drop-in that belongs to a unit and says nothing.
+fn silent_drop_in<'a>(name: &UnitName, silent: &[(&str, &'a Path)]) -> Option<&'a Path> {
+    if silent.is_empty() {
+        return None;
+    }
+    let owners = owners(name);
+    silent.iter().find(|(owner, _)| owners.iter().any(|own| own == owner)).map(|(_, path)| *path)
+}
+
+fn silence(path: &Path, problem: Option<&Problem>) -> Finding {
+    let reason = match problem {
+        Some(Problem::Waiting(reason) | Problem::Refused(reason) | Problem::NoUnit(reason)) => reason,
+        None => "it says nothing now",
+    };
+    let message = format!("{reason}; without this drop-in the unit is not what it should be");
+    Finding { path: path.to_owned(), diagnostic: Diagnostic::error(0, 0, message) }
 }
 
 /// The drop-ins of a unit by file name; of one name in several folders the most specific folder's wins

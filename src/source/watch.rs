@@ -59,11 +59,11 @@ impl Watch {
         let mut ways = BTreeMap::new();
         for root in roots {
             for (step, above) in root.ancestors().zip(root.ancestors().skip(1)) {
-                let Ok(metadata) = std::fs::metadata(above) else { continue };
+                let Ok(identity) = Identity::of_directory(above) else { continue };
                 if !folders.contains_key(above) {
                     ways.insert(step.to_owned(), above.to_owned());
                 }
-                wanted.entry(above.to_owned()).or_insert_with(|| Identity::of(&metadata));
+                wanted.entry(above.to_owned()).or_insert(identity);
             }
         }
         *self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = ways;

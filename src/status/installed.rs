@@ -53,9 +53,16 @@ pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
         }
         Err(error) => return Err(error),
     };
-    let Some(source) = render::marked_source(&mark) else { return Ok(None) };
+    // An empty mark is one that a power cut took the text of.
+    let source = render::marked_source(&mark).or_else(|| mark.is_empty().then(PathBuf::new));
+    let Some(source) = source else { return Ok(None) };
     let mut files: BTreeMap<String, InstalledFile> = BTreeMap::new();
-    for entry in std::fs::read_dir(&drop_ins)? {
+    // The agent may be removing it while a command reads.
+    let entries = std::fs::read_dir(&drop_ins).map(Some).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(None),
+        _ => Err(error),
+    })?;
+    for entry in entries.into_iter().flatten() {
         let entry = entry?;
         let file_name = entry.file_name();
         let Some(file_name) = file_name.to_str().filter(|name| !name.starts_with('.')) else { continue };
@@ -70,12 +77,19 @@ pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
 /// Its bytes, and whether it is private.
 type InstalledFile = (Vec<u8>, bool);
 
-/// A file that is missing, or private when a command is run by somebody else than root, is left out.
+/// A file that is missing, no file at all, or private when a command is run by somebody else than root, is left out.
 fn read_file(path: &Path, name: String) -> io::Result<Option<(String, InstalledFile)>> {
     let read = std::fs::metadata(path).and_then(|metadata| Ok((std::fs::read(path)?, files::is_private(&metadata))));
     match read {
         Ok(file) => Ok(Some((name, file))),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

@@ -99,9 +99,22 @@ impl Systemd {
     pub async fn states<'a>(&self, names: &[&'a str]) -> Result<HashMap<&'a str, UnitState>, Error> {
         let mut states = HashMap::with_capacity(names.len());
         for names in names.chunks(NAMES_PER_CALL) {
-            // systemd answers in the order of the names, one row for each.
-            for (name, row) in names.iter().zip(self.manager.list_units_by_names(names).await?) {
-                states.insert(*name, unit_state(row));
+            match self.manager.list_units_by_names(names).await.map_err(Error::from) {
+                // systemd answers in the order of the names, and skips those that it does not understand.
+                Ok(rows) if rows.len() == names.len() => {
+                    states.extend(names.iter().copied().zip(rows.into_iter().map(unit_state)));
+                }
+                Err(error) if error.is_unknown() => return Err(error),
+                // One name that systemd does not load must not keep the others from their answers.
+                _ => {
+                    for name in names {
+                        match self.manager.list_units_by_names(&[name]).await.map_err(Error::from) {
+                            Ok(rows) => states.extend(rows.into_iter().map(|row| (*name, unit_state(row)))),
+                            Err(error) if error.is_unknown() => return Err(error),
+                            Err(error) => tracing::debug!("systemd says nothing of {name}: {error}"),
+                        }
+                    }
+                }
             }
         }
         Ok(states)
@@ -187,8 +200,6 @@ pub struct Details {
     pub invocation_id: String,
     /// Whether it left the inactive state since boot.
     pub has_run: bool,
-    /// Whether its condition held at the last start attempt, if there was one.
-    pub condition_failed: bool,
     /// Whether a file of it is newer than what PID 1 holds.
     pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
@@ -212,9 +223,6 @@ impl Details {
             .unwrap_or_default();
         let mut number = |key: &str| all.remove(key).and_then(|value| u64::try_from(value).ok()).unwrap_or_default();
         let has_run = number("InactiveExitTimestampMonotonic") != 0 || number("ActiveEnterTimestampMonotonic") != 0;
-        let condition_tried = number("ConditionTimestampMonotonic") != 0;
-        let condition_result =
-            all.remove("ConditionResult").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let needs_reload =
             all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let mut dependents = Vec::new();
@@ -224,16 +232,7 @@ impl Details {
         }
         dependents.sort();
         dependents.dedup();
-        Self {
-            fragment_path,
-            id,
-            load_error,
-            invocation_id,
-            has_run,
-            condition_failed: condition_tried && !condition_result,
-            needs_reload,
-            dependents,
-        }
+        Self { fragment_path, id, load_error, invocation_id, has_run, needs_reload, dependents }
     }
 }
 

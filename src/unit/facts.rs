@@ -13,8 +13,10 @@ pub struct Facts {
     pub stop: Digest,
     /// Of `[Install]`; `None` without one.
     pub install: Option<Digest>,
-    /// The names that `[Install]` makes or enables beside the unit: `Alias=` and `Also=`.
-    pub install_names: Vec<String>,
+    /// Other names that `[Install]` gives the unit: `Alias=`.
+    pub aliases: Vec<String>,
+    /// The units that `[Install]` enables beside the unit: `Also=`.
+    pub also: Vec<String>,
     /// For `.timer`, `.socket` and `.path`: the unit that it starts.
     pub triggers: Option<String>,
 }
@@ -25,13 +27,13 @@ impl Facts {
         let has_install = files
             .iter()
             .any(|file| file.sections.iter().any(|section| section.name == "Install" && !section.entries.is_empty()));
-        let install_names =
-            files.iter().flat_map(|file| ["Alias", "Also"].map(|key| file.words("Install", key))).flatten().collect();
+        let names = |key: &str| files.iter().flat_map(|file| file.words("Install", key)).collect();
         Self {
             run: digest::run_digest(files),
             stop: digest::stop_digest(files),
             install: has_install.then(|| digest::install_digest(files)),
-            install_names,
+            aliases: names("Alias"),
+            also: names("Also"),
             triggers: triggered_unit(name, files),
         }
     }
