@@ -388,7 +388,7 @@ impl<W: World> Agent<W> {
     fn publish(&mut self) {
         let now = Instant::now();
         // The ends of many jobs come one by one, and each would cost a file with all others in it.
-        let may_wait = !self.jobs.is_empty() && self.waiting.is_empty();
+        let may_wait = !self.jobs.is_empty() && !self.orders.are_waiting();
         if let Some(next) = self.published.map(|at| at + PUBLISH_PAUSE).filter(|next| may_wait && now < *next) {
             self.publish_due = Some(next);
             return;
