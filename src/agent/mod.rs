@@ -47,6 +47,9 @@ const FOREIGN_JOB_POLL: Duration = Duration::from_secs(1);
 /// How long to wait before connecting to systemd again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
+/// How long the status may be behind while jobs are under way.
+const PUBLISH_PAUSE: Duration = Duration::from_millis(100);
+
 /// Reads the settings; the real one reads /etc/sculler.
 pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String>>;
 
@@ -71,6 +74,9 @@ pub struct Agent<W> {
     /// When the next pass is due without a cause.
     due: Option<Instant>,
     housekeeping: Housekeeping,
+    published: Option<Instant>,
+    /// When to publish what had to wait.
+    publish_due: Option<Instant>,
 }
 
 impl<W: World> Agent<W> {
@@ -94,6 +100,8 @@ impl<W: World> Agent<W> {
             pass_is_complete: false,
             due: None,
             housekeeping: Housekeeping::default(),
+            published: None,
+            publish_due: None,
         }
     }
 
@@ -378,6 +386,15 @@ impl<W: World> Agent<W> {
     }
 
     fn publish(&mut self) {
+        let now = Instant::now();
+        // The ends of many jobs come one by one, and each would cost a file with all others in it.
+        let may_wait = !self.jobs.is_empty() && !self.orders.are_waiting();
+        if let Some(next) = self.published.map(|at| at + PUBLISH_PAUSE).filter(|next| may_wait && now < *next) {
+            self.publish_due = Some(next);
+            return;
+        }
+        self.published = Some(now);
+        self.publish_due = None;
         let invalid =
             self.resolution.verdicts.iter().filter(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
         let (taken, files, jobs) = (self.resolution.desired.len(), self.resolution.verdicts.len(), self.jobs.len());
@@ -396,7 +413,7 @@ impl<W: World> Agent<W> {
     }
 
     fn next_due(&self) -> Instant {
-        [self.due, self.housekeeping.due, self.reporter.watchdog_due()]
+        [self.due, self.housekeeping.due, self.publish_due, self.reporter.watchdog_due()]
             .into_iter()
             .flatten()
             .min()

@@ -31,6 +31,11 @@ pub struct Orders {
 }
 
 impl Orders {
+    /// Whether a command waits for an answer.
+    pub fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Units whose files are about to be written.
     pub fn expected(&self) -> BTreeSet<UnitName> {
         self.expected.keys().cloned().collect()

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read as _};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,12 @@ const MAX_DEPTH: usize = 32;
 /// A file whose last change is younger than this when it is read may change again without a new time stamp, since
 /// kernels before 6.13 stamp in clock ticks of up to 10 ms.
 const STAMP_GRANULARITY: Duration = Duration::from_millis(20);
+
+/// From this number of files in a folder on, several threads look at them.
+const MANY_FILES: usize = 1000;
+
+/// How many threads at most.
+const MAX_THREADS: usize = 4;
 
 /// Why the unit directory as a whole says nothing.
 #[derive(Debug, Error)]
@@ -209,6 +216,16 @@ impl Scanner {
     }
 }
 
+/// What lies in a folder; for the type of an entry, a stat is needed on few file systems only.
+fn list(folder: &Path) -> io::Result<Vec<(PathBuf, FileType)>> {
+    std::fs::read_dir(folder)?
+        .map(|entry| {
+            let entry = entry?;
+            Ok((entry.path(), entry.file_type()?))
+        })
+        .collect()
+}
+
 struct Walk<'a> {
     trust: &'a Trust,
     impatient: &'a HashSet<PathBuf>,
@@ -226,11 +243,11 @@ impl Walk<'_> {
         self.scan.folders.insert(path.to_owned(), Identity::of_directory(path)?);
         self.entered.insert(Identity::of(metadata));
         let mut linked = Vec::new();
-        for entry in std::fs::read_dir(path)? {
-            let entry = entry?;
-            let path = entry.path();
-            let kind = entry.file_type()?;
-            if kind.is_file() && self.is_unchanged(&path) {
+        let entries = list(path)?;
+        let unchanged = self.unchanged(&entries);
+        for ((path, kind), is_unchanged) in entries.into_iter().zip(unchanged) {
+            if is_unchanged {
+                self.see(&path);
                 continue;
             }
             let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
@@ -342,19 +359,45 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a file that was read before can be left at that.
-    fn is_unchanged(&mut self, path: &Path) -> bool {
-        let Some(read) = self.memory.cache.get_mut(path.as_os_str()).filter(|read| read.is_settled) else {
-            return false;
+    /// Which of `entries` are files that were read before and can be left at that. Many are looked at by several threads:
+    /// their stats are most of what a walk costs.
+    fn unchanged(&self, entries: &[(PathBuf, FileType)]) -> Vec<bool> {
+        let (cache, trust) = (&self.memory.cache, self.trust);
+        let is_unchanged = |(path, kind): &(PathBuf, FileType)| {
+            let known = cache.get(path.as_os_str()).filter(|read| read.is_settled && kind.is_file());
+            known.is_some_and(|read| {
+                // The same stamp has the same owner and mode, but others may have become trusted.
+                std::fs::symlink_metadata(path)
+                    .is_ok_and(|metadata| Stamp::of(&metadata) == read.stamp && trust.check(path, &metadata).is_ok())
+            })
         };
-        // The same stamp has the same owner and mode, unless other users have become trusted.
-        let is_same = std::fs::symlink_metadata(path)
-            .is_ok_and(|metadata| Stamp::of(&metadata) == read.stamp && self.trust.check(path, &metadata).is_ok());
-        if is_same && read.seen != self.memory.walks {
+        let look = |part: &[(PathBuf, FileType)]| part.iter().map(is_unchanged).collect::<Vec<_>>();
+        let threads = match entries.len() {
+            0..MANY_FILES => 1,
+            _ => std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS),
+        };
+        let (own, others) = entries.split_at(entries.len() / threads);
+        std::thread::scope(|scope| {
+            let parts = others.chunks(own.len().max(1) + 1);
+            let workers: Vec<_> =
+                parts.map(|part| (part, std::thread::Builder::new().spawn_scoped(scope, move || look(part)))).collect();
+            let mut unchanged = look(own);
+            for (part, worker) in workers {
+                // Where no thread can be had, or one failed, this one does its part.
+                let answer = worker.ok().and_then(|worker| worker.join().ok());
+                unchanged.extend(answer.unwrap_or_else(|| look(part)));
+            }
+            unchanged
+        })
+    }
+
+    fn see(&mut self, path: &Path) {
+        if let Some(read) = self.memory.cache.get_mut(path.as_os_str())
+            && read.seen != self.memory.walks
+        {
             read.seen = self.memory.walks;
             self.seen += 1;
         }
-        is_same
     }
 
     fn keep(&mut self, path: PathBuf, read: Read) {
