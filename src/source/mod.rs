@@ -7,6 +7,7 @@
 pub mod lease;
 pub mod route;
 pub mod scan;
+mod stamp;
 #[cfg(test)]
 mod tests;
 pub mod trust;
@@ -25,7 +26,8 @@ use tokio::time::Instant;
 use crate::unit::TextFile;
 use crate::unit::file_kind::drop_in_folder;
 use scan::Scanner;
-pub use scan::{Identity, Scan, ScanError, Silence};
+pub use scan::{Scan, ScanError, Silence};
+pub use stamp::Identity;
 use trust::Trust;
 
 /// How long a file's absence must last before it counts: an editor's save looks like a deletion for a moment.

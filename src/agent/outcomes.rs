@@ -1,0 +1,131 @@
+//! What became of actions and jobs: what is tried again, and when; what calls for another pass.
+
+use tokio::time::Instant;
+
+use super::Agent;
+use super::jobs::{self, Job};
+use super::world::World;
+use crate::apply::{Done, Failure, Outcome};
+use crate::plan::Action;
+use crate::systemd::{Error, Event};
+use crate::unit::UnitName;
+
+impl<W: World> Agent<W> {
+    /// `reloads`: whether a daemon-reload was among the actions, after the writes.
+    pub(super) fn record(&mut self, outcomes: Vec<Outcome>, reloads: bool) {
+        let now = Instant::now();
+        let mut needs_pass = false;
+        for outcome in outcomes {
+            self.reporter.outcome(&outcome);
+            let unit = outcome.action.unit().cloned();
+            match (&outcome.action, &outcome.result) {
+                (Action::Stop { unit, bring_back, .. }, Ok(_)) if !bring_back.is_empty() => {
+                    self.bring_back.insert(unit.clone(), bring_back.clone());
+                }
+                (Action::Start { unit, .. }, Ok(_)) => {
+                    self.bring_back.remove(unit);
+                }
+                (Action::Reload { .. }, Ok(_)) => self.housekeeping.outdated.clear(),
+                _ => {}
+            }
+            match outcome.result {
+                Ok(Done::Job(id, kind)) => {
+                    if let Some(unit) = unit {
+                        self.jobs.add(id, Job::new(unit, kind, &outcome.action));
+                    }
+                }
+                Ok(done) => {
+                    if done == Done::Outdated && !(reloads && outcome.action.phase() < 3) {
+                        self.outdate(&outcome.action);
+                    }
+                    // What was tried again has worked; a start that was given up is another matter.
+                    outcome.action.units().iter().for_each(|unit| self.troubles.clear_retried(unit));
+                    // A stop that found nothing to stop, or a removal: the next step can come at once.
+                    needs_pass |= matches!(outcome.action, Action::Stop { .. });
+                }
+                Err(Failure::Systemd(error)) if error.is_unknown() => self.lost_systemd(&error),
+                Err(failure) => {
+                    let message = format!("{} failed: {failure}", outcome.action.word());
+                    for unit in outcome.action.units() {
+                        let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
+                        self.troubles.retry(&unit, version, message.clone(), now);
+                    }
+                }
+            }
+        }
+        if needs_pass {
+            self.look_again_at(Some(now));
+        }
+        self.look_again_at(self.troubles.next_retry(now));
+    }
+
+    fn outdate(&mut self, action: &Action) {
+        self.housekeeping.outdated.extend(action.units());
+    }
+
+    /// True if the event calls for a pass.
+    pub(super) fn event(&mut self, event: Event) -> bool {
+        match event {
+            Event::JobRemoved { id, result, .. } => {
+                let Some(job) = self.jobs.remove(id) else { return false };
+                self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
+                self.job_over(job, &result)
+            }
+            // Jobs survive a daemon-reexec, and so do the signals of their ends.
+            Event::ManagerChanged => true,
+            Event::Disconnected => {
+                self.lost_systemd(&Error::Unknown("the connection was closed".to_owned()));
+                false
+            }
+        }
+    }
+
+    fn job_over(&mut self, job: Job, result: &str) -> bool {
+        self.reporter.job_over(&job, result);
+        self.orders.job_over(&job.unit, result);
+        if !job.is_start() {
+            return self.stop_over(&job, result);
+        }
+        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
+        // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
+        let untried = match (result, self.missing_triggered(&job.unit)) {
+            ("dependency", _) => Some(jobs::explain(&job, result)),
+            ("failed", Some(triggered)) => Some(jobs::explain_missing(&job, triggered)),
+            _ => None,
+        };
+        if let Some(message) = untried {
+            self.troubles.retry(&job.unit, version, message, Instant::now());
+            self.look_again_at(self.troubles.next_retry(Instant::now()));
+            return false;
+        }
+        if let Err(failure) = self.world.finish_start(&job.unit) {
+            tracing::warn!("{failure}");
+        }
+        match result {
+            "done" | "skipped" | "canceled" => self.troubles.clear(&job.unit),
+            _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
+        }
+        false
+    }
+
+    /// True if the next step can come at once.
+    fn stop_over(&mut self, job: &Job, result: &str) -> bool {
+        if matches!(result, "done" | "canceled" | "skipped") {
+            self.troubles.clear_retried(&job.unit);
+            return true;
+        }
+        // Such as a mount that is busy.
+        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
+        let message = format!("{} did not stop (result '{result}'); see 'journalctl -u {}'", job.unit, job.unit);
+        self.troubles.retry(&job.unit, version, message, Instant::now());
+        self.look_again_at(self.troubles.next_retry(Instant::now()));
+        false
+    }
+
+    /// What a timer, socket or path starts, if that is not installed.
+    fn missing_triggered(&self, unit: &UnitName) -> Option<&str> {
+        let triggered = self.resolution.desired.get(unit)?.facts.triggers.as_deref()?;
+        let is_installed = self.world.memory().installed.keys().any(|name| name.as_str() == triggered);
+        (!is_installed).then_some(triggered)
+    }
+}
