@@ -12,6 +12,8 @@ pub mod files;
 pub mod host;
 pub mod unit;
 
+pub mod quadlet;
+
 pub mod select;
 pub mod source;
 
