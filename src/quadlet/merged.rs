@@ -46,6 +46,11 @@ impl Merged {
         Self { parts: files.map(|file| (file.clone(), parse(&file.text).0)).collect() }
     }
 
+    /// The unit file itself.
+    pub fn path(&self) -> &Path {
+        self.parts.first().map_or(Path::new(""), |(text, _)| &text.path)
+    }
+
     /// The parsed files, the unit file first.
     pub fn files(&self) -> impl Iterator<Item = &UnitFile> {
         self.parts.iter().map(|(_, file)| file)

@@ -7,6 +7,7 @@
 pub mod context;
 pub mod create;
 pub mod merged;
+pub mod names;
 pub mod spec;
 
 pub use context::{Context, Other, Others, Resource};

@@ -1,0 +1,217 @@
+//! The names that a Quadlet file stands for: its service, and what the Engine calls what it makes
+//! (podman: pkg/systemd/quadlet/quadlet.go, `getServiceName()`, `getContainerName()` and their like).
+
+use super::merged::{Assignment, Merged};
+use crate::host::Host;
+use crate::unit::specifier;
+use crate::unit::{Diagnostic, Finding, Unit, UnitName, UnitType};
+
+/// The service of a Quadlet file: `web.service` for `web.container`, `data-volume.service` for `data.volume`,
+/// `data-volume@1.service` for `data@1.volume`, or what `ServiceName=` says.
+pub fn service(name: &UnitName, merged: &Merged) -> Result<UnitName, Finding> {
+    let section = name.unit_type().section().unwrap_or_default();
+    match merged.last(section, "ServiceName").filter(|assignment| !unquoted(&assignment.entry.value).is_empty()) {
+        Some(assignment) => named_service(name, assignment),
+        None => default_service(name).map_err(|message| Finding {
+            path: merged.path().to_owned(),
+            diagnostic: Diagnostic::error(0, 0, message),
+        }),
+    }
+}
+
+/// The service that a Quadlet file has if it does not say otherwise.
+pub fn default_service(name: &UnitName) -> Result<UnitName, String> {
+    let suffix = match name.unit_type() {
+        UnitType::Volume => "-volume",
+        UnitType::Network => "-network",
+        UnitType::Image => "-image",
+        UnitType::Build => "-build",
+        _ => "",
+    };
+    let instance = name.instance().map(|instance| format!("@{instance}")).unwrap_or_default();
+    let text = format!("{}{suffix}{instance}.service", name.prefix());
+    UnitName::parse(&text).map_err(|error| format!("its service would be '{text}', which is no unit name: {error}"))
+}
+
+fn named_service(name: &UnitName, assignment: Assignment<'_>) -> Result<UnitName, Finding> {
+    let given = unquoted(&assignment.entry.value);
+    let error = |message: String| Err(assignment.error_at(0, message));
+    if let Some(stem) = given.strip_suffix(".service") {
+        return error(format!("ServiceName '{given}' ends in its type; write '{stem}'"));
+    }
+    // The instances of a template are told apart by what follows the '@'.
+    let instance = name.instance().filter(|_| given.ends_with('@')).unwrap_or_default();
+    let service = match UnitName::parse(&format!("{given}{instance}.service")) {
+        Ok(service) => service,
+        Err(problem) => return error(format!("ServiceName '{given}' is no name for a service: {problem}")),
+    };
+    if name.is_template() && !service.is_template() {
+        return error(format!("this is a template, so its service has to be one; write 'ServiceName={given}@'"));
+    }
+    if name.instance().is_none() && service.is_template() {
+        return error("'@' at the end makes a template, which this file is not; leave it out".to_owned());
+    }
+    Ok(service)
+}
+
+/// The key that gives what a file of this type makes its name.
+pub fn name_key(unit_type: UnitType) -> &'static str {
+    match unit_type {
+        UnitType::Container => "ContainerName",
+        UnitType::Volume => "VolumeName",
+        UnitType::Network => "NetworkName",
+        _ => "ImageTag",
+    }
+}
+
+/// What the Engine calls the container, volume or network of a file: what the file says, else Podman's default.
+pub fn resource(unit: &Unit, service: &UnitName, merged: &Merged, host: &Host) -> Result<String, Finding> {
+    let unit_type = unit.name.unit_type();
+    let section = unit_type.section().unwrap_or_default();
+    let given = merged.last(section, name_key(unit_type)).filter(|given| !unquoted(&given.entry.value).is_empty());
+    let name = match given {
+        Some(given) => expanded(given, unquoted(&given.entry.value), service, host)?,
+        None => default_resource(&unit.name, service),
+    };
+    let Some(objection) = objection(unit_type, &name) else { return Ok(name) };
+    Err(match given {
+        Some(given) => given.error_at(0, format!("{} '{name}' {objection}", name_key(unit_type))),
+        None => unit.finding(&format!(
+            "the default name '{name}' {objection}; give it another one by {}=",
+            name_key(unit_type)
+        )),
+    })
+}
+
+/// podman-systemd.unit(5), `ContainerName=`, `VolumeName=`, `NetworkName=`.
+fn default_resource(name: &UnitName, service: &UnitName) -> String {
+    let (stem, separator) = match name.unit_type() {
+        UnitType::Container => (service, '_'),
+        _ => (name, '-'),
+    };
+    match stem.instance() {
+        Some(instance) => format!("systemd-{}{separator}{instance}", stem.prefix()),
+        None => format!("systemd-{}", stem.stem()),
+    }
+}
+
+/// Networks that the Engine makes itself (moby: runconfig/hostconfig_unix.go).
+const ENGINE_NETWORKS: [&str; 4] = ["bridge", "default", "host", "none"];
+
+/// Why the Engine would not take a name, and what to do (moby: daemon/names/names.go; Podman's own names follow the same
+/// rule, but may have a single character).
+pub fn objection(unit_type: UnitType, name: &str) -> Option<String> {
+    let is_first = |c: char| c.is_ascii_alphanumeric();
+    let is_other = |c: char| is_first(c) || matches!(c, '_' | '.' | '-');
+    if let Some(c) = name.chars().next().filter(|c| !is_first(*c)) {
+        return Some(format!("begins with {c:?}, which Docker refuses; begin with a letter or a digit"));
+    }
+    if let Some(c) = name.chars().find(|c| !is_other(*c)) {
+        return Some(format!("holds {c:?}, which Docker refuses; letters, digits and '_.-' are allowed"));
+    }
+    if name.len() < 2 && unit_type != UnitType::Network {
+        return Some("is too short for Docker; write at least two characters".to_owned());
+    }
+    if unit_type == UnitType::Network && ENGINE_NETWORKS.contains(&name) {
+        return Some("is a network of Docker's own; choose another name".to_owned());
+    }
+    None
+}
+
+/// `%n` and its like, for the unit that systemd knows.
+fn expanded(given: Assignment<'_>, value: &str, service: &UnitName, host: &Host) -> Result<String, Finding> {
+    let context = specifier::Context { name: service, host };
+    specifier::expand(value, context).map(std::borrow::Cow::into_owned).map_err(|unknown| {
+        let message = format!("'%{}' means nothing in a name; known are {}", unknown.letter, specifier::KNOWN);
+        given.error_at(unknown.offset, message)
+    })
+}
+
+/// A scalar without the pair of quotes around it (podman: pkg/systemd/parser/unitfile.go, `stripQuotes()`).
+fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+}
+
+/// An image's name with a tag or a digest: `latest` if it has none, as Docker and Podman read it.
+pub fn with_tag(image: &str) -> String {
+    let last = image.rsplit_once('/').map_or(image, |(_, last)| last);
+    if last.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::host::MachineId;
+    use crate::unit::TextFile;
+
+    fn names(file: &str, text: &str) -> Result<(String, String), String> {
+        let text =
+            Arc::new(TextFile { path: Path::new(file).to_owned(), text: text.as_bytes().into(), is_private: false });
+        let unit = Unit::read(UnitName::parse(file).unwrap(), text, Vec::new());
+        let host = Host {
+            machine_id: MachineId::parse("df515c3682aa43b4ae2b7d2168e17d38").unwrap(),
+            hostname: "coreos001".into(),
+            metadata: std::collections::BTreeMap::new(),
+        };
+        let merged = Merged::of(&unit);
+        let service = service(&unit.name, &merged).map_err(|finding| finding.to_string())?;
+        let resource = resource(&unit, &service, &merged, &host).map_err(|finding| finding.to_string())?;
+        Ok((service.to_string(), resource))
+    }
+
+    #[test]
+    fn names_as_podman_gives_them() {
+        for (file, text, service, resource) in [
+            ("web.container", "", "web.service", "systemd-web"),
+            ("web@.container", "", "web@.service", "systemd-web_"),
+            ("web@1.container", "", "web@1.service", "systemd-web_1"),
+            ("data.volume", "", "data-volume.service", "systemd-data"),
+            ("data@1.volume", "", "data-volume@1.service", "systemd-data-1"),
+            ("data@.volume", "", "data-volume@.service", "systemd-data-"),
+            ("net.network", "", "net-network.service", "systemd-net"),
+            ("web.container", "[Container]\nServiceName=www\n", "www.service", "systemd-www"),
+            ("web@1.container", "[Container]\nServiceName=www@\n", "www@1.service", "systemd-www_1"),
+            ("data.volume", "[Volume]\nServiceName=store\n", "store.service", "systemd-data"),
+            ("web.container", "[Container]\nContainerName=\"%p-%H\"\n", "web.service", "web-coreos001"),
+            ("web.container", "[Container]\nContainerName=a1\nContainerName=\n", "web.service", "systemd-web"),
+            ("data.volume", "[Volume]\nVolumeName=%N\n", "data-volume.service", "data-volume"),
+        ] {
+            let expected = Ok((service.to_owned(), resource.to_owned()));
+            assert_eq!(names(file, text), expected, "{file} {text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_be() {
+        for (file, text, words) in [
+            ("web.container", "[Container]\nServiceName=www.service\n", "web.container:2:13: ServiceName"),
+            ("web.container", "[Container]\nServiceName=a b\n", "no name for a service"),
+            ("web@.container", "[Container]\nServiceName=www\n", "write 'ServiceName=www@'"),
+            ("web.container", "[Container]\nServiceName=www@\n", "leave it out"),
+            ("web.container", "[Container]\nContainerName=a@b\n", "holds '@'"),
+            ("web.container", "[Container]\nContainerName=_a\n", "begins with '_'"),
+            ("web.container", "[Container]\nContainerName=a\n", "two characters"),
+            ("web.container", "[Container]\nContainerName=%q\n", "'%q' means nothing"),
+            (r"web@a\x2db.container", "", "give it another one by ContainerName="),
+            ("a.network", "[Network]\nNetworkName=host\n", "Docker's own"),
+        ] {
+            let error = names(file, text).unwrap_err();
+            assert!(error.contains(words), "{file} {text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn images_without_a_tag_get_one() {
+        for (image, full) in [
+            ("nginx", "nginx:latest"),
+            ("nginx:1.27", "nginx:1.27"),
+            ("localhost:5000/nginx", "localhost:5000/nginx:latest"),
+            ("nginx@sha256:00", "nginx@sha256:00"),
+        ] {
+            assert_eq!(with_tag(image), full);
+        }
+    }
+}
