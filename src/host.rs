@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -26,7 +26,12 @@ pub struct Platform {
     pub docker_api: ApiVersion,
     /// Whether containers outlive a restart of the Engine.
     pub live_restore: bool,
+    /// The command that supervises containers: sculler itself.
+    pub executable: PathBuf,
 }
+
+/// Where packages put sculler. The agent tells where it really is.
+pub const EXECUTABLE: &str = "/usr/bin/sculler";
 
 /// A version of Docker Engine's API: `1.45`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +40,12 @@ pub struct ApiVersion(pub u16, pub u16);
 impl Default for Platform {
     /// The newest of each, without live-restore.
     fn default() -> Self {
-        Self { systemd: u32::MAX, docker_api: ApiVersion(u16::MAX, u16::MAX), live_restore: false }
+        Self {
+            systemd: u32::MAX,
+            docker_api: ApiVersion(u16::MAX, u16::MAX),
+            live_restore: false,
+            executable: EXECUTABLE.into(),
+        }
     }
 }
 

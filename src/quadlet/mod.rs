@@ -6,8 +6,13 @@
 
 pub mod context;
 pub mod create;
+pub mod dependencies;
 pub mod merged;
 pub mod names;
+mod privileges;
+pub mod service;
+pub mod service_keys;
+pub mod slice;
 pub mod spec;
 
 pub use context::{Context, Other, Others, Resource};
