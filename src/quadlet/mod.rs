@@ -4,17 +4,46 @@
 //! it, for one host and among the files that this host takes, the text of a service and the [`Spec`] that the
 //! service's main process, the supervisor, works from.
 
+pub mod build;
+pub mod container;
 pub mod context;
 pub mod create;
 pub mod dependencies;
+mod fields;
+pub mod image;
 pub mod merged;
 pub mod names;
+pub mod network;
 mod privileges;
+pub mod resource;
 pub mod service;
-pub mod service_keys;
 pub mod slice;
 pub mod spec;
+pub mod translation;
+pub mod volume;
 
-pub use context::{Context, Other, Others, Resource};
+use std::sync::Arc;
+
+pub use context::{Asked, Context, Other, Others, Resource};
 pub use merged::{Assignment, Merged};
 pub use spec::Spec;
+pub use translation::{Translation, translate};
+
+use crate::unit::{TextFile, Unit, UnitName};
+
+/// Completes a unit that was read from a Quadlet file: with what is wrong with it on any host, its service, and the
+/// drop-ins that `drop_ins_of` knows of that.
+pub fn read(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>) -> Unit {
+    let merged = Merged::of(&unit);
+    let service = names::service(&unit.name, &merged).or_else(|finding| {
+        unit.findings.push(finding);
+        names::default_service(&unit.name)
+    });
+    // Every Quadlet file's name leaves room for its service's.
+    if let Ok(service) = service {
+        let drop_ins = drop_ins_of(&service);
+        unit.becomes(service, drop_ins);
+    }
+    unit.findings.extend(translation::check(&unit, &merged));
+    unit
+}

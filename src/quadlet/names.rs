@@ -138,6 +138,11 @@ pub fn with_tag(image: &str) -> String {
     if last.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
 }
 
+/// Whether a value names a file that makes an image, rather than an image.
+pub fn is_image_file(value: &str) -> bool {
+    value.ends_with(".image") || value.ends_with(".build")
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -1,0 +1,102 @@
+//! `[Volume]` → `POST /volumes/create` (podman-volume.unit(5); moby: daemon/volume/local/local_unix.go).
+
+use super::context::Context;
+use super::create::VolumeBody;
+use super::fields::Fields;
+use super::merged::Merged;
+use super::names;
+use super::spec;
+use crate::unit::{Finding, Unit, UnitName};
+
+/// The driver of volumes that are an image's content.
+pub const IMAGE_DRIVER: &str = "image";
+
+/// Translates the volume of a file. What is wrong is in `findings`.
+pub fn translate(
+    unit: &Unit,
+    merged: &Merged,
+    service: &UnitName,
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<spec::Volume> {
+    let name = names::resource(unit, service, merged, context.host).map_err(|finding| findings.push(finding)).ok()?;
+    let mut fields = Fields { section: "Volume", merged, service, context, findings };
+    let driver = fields.text("Driver");
+    let mut body = VolumeBody { name, labels: fields.labels(), ..VolumeBody::default() };
+    if driver.as_deref() == Some(IMAGE_DRIVER) {
+        // Docker has no such volumes: the containers that use it mount the image itself.
+        image(&mut fields)?;
+        return Some(spec::Volume { create: body, uid: None, gid: None });
+    }
+    if let Some(image) = fields.scalar("Image") {
+        fields.report(image.error("Image= is for volumes that are an image's content; write 'Driver=image' as well"));
+    }
+    body.driver = driver;
+    options(&mut fields, &mut body);
+    let (uid, gid) = (fields.number("UID"), fields.number("GID"));
+    Some(spec::Volume { create: body, uid, gid })
+}
+
+/// The image of a volume with `Driver=image`.
+pub fn image(fields: &mut Fields<'_>) -> Option<String> {
+    let Some(image) = fields.scalar("Image") else {
+        if let Some(driver) = fields.scalar("Driver") {
+            fields.report(driver.error("Driver=image needs the image; add Image="));
+        }
+        return None;
+    };
+    if names::is_image_file(&image.value) {
+        return fields.other(&image, &image.value).map(|resource| resource.name.clone());
+    }
+    Some(names::with_tag(&image.value))
+}
+
+fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
+    let device = fields.scalar("Device");
+    let kind = fields.scalar("Type");
+    let mut options: Vec<String> = Vec::new();
+    let bind = kind.as_ref().is_some_and(|kind| kind.value == "bind");
+    if bind {
+        options.push("bind".to_owned());
+    }
+    for (key, option) in [("User", "uid"), ("Group", "gid"), ("Options", "")] {
+        let Some(field) = fields.scalar(key) else { continue };
+        if device.is_none() || kind.is_none() {
+            let advice = match key {
+                "User" => "add Device= and Type=, or write UID= for the owner of the volume",
+                "Group" => "add Device= and Type=, or write GID= for the group of the volume",
+                _ => "add Device= and Type=",
+            };
+            fields.report(
+                field.error(format!("{key}= is a mount option, which Docker takes with a device alone; {advice}")),
+            );
+        } else if option.is_empty() {
+            options.push(field.value);
+        } else if field.value.parse::<u32>().is_ok() {
+            options.push(format!("{option}={}", field.value));
+        } else {
+            let message =
+                format!("{key} '{}' is no number, and Docker knows no names here; write the {option}", field.value);
+            fields.report(field.error(message));
+        }
+    }
+    match (device, kind) {
+        (Some(device), Some(kind)) => {
+            let device_path = match device.value.strip_prefix("./") {
+                Some(_) => super::fields::absolute(&device, &device.value),
+                None => device.value,
+            };
+            // Docker's local driver calls mount(2), which knows no type of that name.
+            let kind = if bind { "none".to_owned() } else { kind.value };
+            body.driver_opts.extend([("device".to_owned(), device_path), ("type".to_owned(), kind)]);
+            if !options.is_empty() {
+                body.driver_opts.insert("o".to_owned(), options.join(","));
+            }
+        }
+        (Some(device), None) => {
+            fields.report(device.error("Docker needs the file system's type with Device=; add Type="))
+        }
+        (None, Some(kind)) => fields.report(kind.error("Type= says nothing without a device; add Device=")),
+        (None, None) => {}
+    }
+}
