@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The host as selection sees it.
@@ -18,7 +19,8 @@ pub struct Host {
 }
 
 /// The versions and settings of the host's systemd and Docker Engine: what is rendered depends on them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Platform {
     /// systemd's version: 257.
     pub systemd: u32,
@@ -34,7 +36,7 @@ pub struct Platform {
 pub const EXECUTABLE: &str = "/usr/bin/sculler";
 
 /// A version of Docker Engine's API: `1.45`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ApiVersion(pub u16, pub u16);
 
 impl Default for Platform {

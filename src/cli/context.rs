@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::apply;
 use crate::config::{self, Settings};
-use crate::host::Host;
+use crate::host::{Host, Platform};
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
@@ -22,6 +22,8 @@ use crate::unit::{Unit, UnitName};
 pub struct Context {
     pub settings: Settings,
     pub host: Host,
+    /// As the agent last saw it.
+    pub platform: Platform,
     pub memory: Memory,
     /// `None` if no agent ever ran since boot, or it ended.
     pub agent: Option<AgentStatus>,
@@ -43,8 +45,10 @@ impl Context {
         RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY)).load(&mut memory);
         memory.installed =
             status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
-        let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok().filter(|agent| is_running(agent.pid));
-        Ok(Self { settings, host, memory, agent })
+        let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok();
+        let platform = agent.as_ref().map(|agent| agent.platform.clone()).unwrap_or_default();
+        let agent = agent.filter(|agent| is_running(agent.pid));
+        Ok(Self { settings, host, platform, memory, agent })
     }
 
     /// Looks at the unit directory as the agent would, without its patience.
@@ -52,7 +56,14 @@ impl Context {
         let mut look = Source::default().look(&self.settings.unit_dir, &self.settings.trust, Instant::now())?;
         let units = Library::default().read(&mut look);
         let (sources, targets) = (self.memory.sources(), self.memory.targets());
-        let resolution = render::resolve(&units, &self.host, self.settings.unplaced, &sources, &targets);
+        let inputs = render::Inputs {
+            host: &self.host,
+            platform: &self.platform,
+            unplaced: self.settings.unplaced,
+            installed: &sources,
+            targets: &targets,
+        };
+        let resolution = render::resolve(&units, &inputs).runnable(&units);
         Ok(Directory { look, units, resolution })
     }
 
@@ -72,7 +83,7 @@ impl Context {
 impl Directory {
     /// The verdict for a unit, preferring the file that is taken.
     pub fn verdict(&self, name: &UnitName) -> Option<&FileVerdict> {
-        let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.name == *name);
+        let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.is_about(name));
         let first = verdicts.clone().next();
         verdicts.find(|verdict| verdict.ruling.word() == "taken").or(first)
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::agent::world::World;
 use crate::apply::{Done, Failure, Outcome};
 use crate::config::Settings;
+use crate::host::Platform;
 use crate::observe::{Observed, Query};
 use crate::plan::Action;
 use crate::render::TargetState;
@@ -238,6 +239,12 @@ impl World for FakeWorld {
     fn memory(&self) -> &Memory {
         &self.memory
     }
+
+    async fn platform(&mut self) -> Platform {
+        Platform::default()
+    }
+
+    fn forget_platform(&mut self) {}
 
     fn look(&mut self, _: &Settings) -> Result<Look, ScanError> {
         let state = self.model.state();
