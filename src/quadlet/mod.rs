@@ -4,11 +4,20 @@
 //! it, for one host and among the files that this host takes, the text of a service and the [`Spec`] that the
 //! service's main process, the supervisor, works from.
 
+pub mod arguments;
 pub mod context;
 pub mod create;
+pub mod expand;
 pub mod merged;
+pub mod options;
+pub mod read;
+mod service_keys;
 pub mod spec;
+#[cfg(test)]
+mod testing;
+pub mod values;
 
 pub use context::{Context, Other, Others, Resource};
 pub use merged::{Assignment, Merged};
+pub use read::Quadlet;
 pub use spec::Spec;
