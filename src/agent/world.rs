@@ -244,6 +244,7 @@ fn platform_of(systemd: &str) -> Platform {
         systemd: digits.parse().unwrap_or(unknown.systemd),
         docker_api: unknown.docker_api,
         live_restore: unknown.live_restore,
+        system: Some(host::System::read()),
         executable: executable().unwrap_or_else(|| host::EXECUTABLE.into()),
     }
 }

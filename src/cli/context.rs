@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::apply;
 use crate::config::{self, Settings};
-use crate::host::{Host, Platform};
+use crate::host::{Host, Platform, System};
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
@@ -47,6 +47,7 @@ impl Context {
             status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
         let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok();
         let platform = agent.as_ref().map(|agent| agent.platform.clone()).unwrap_or_default();
+        let platform = Platform { system: Some(System::read()), ..platform };
         let agent = agent.filter(|agent| is_running(agent.pid));
         Ok(Self { settings, host, platform, memory, agent })
     }

@@ -3,28 +3,30 @@
 use std::path::Path;
 
 use super::context::Context;
-use super::fields::{self, Fields};
+use super::fields::Fields;
 use super::image::RETRIES;
-use super::merged::Merged;
 use super::names;
+use super::read::Quadlet;
 use super::spec;
 use crate::unit::values::parse_boolean;
 use crate::unit::{Finding, UnitName};
 
 /// Translates the build of a file. What is wrong is in `findings`.
 pub fn translate(
-    merged: &Merged,
+    quadlet: &Quadlet,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Build> {
-    let mut fields = Fields { section: "Build", merged, service, context, findings };
-    let tags = tags(&mut fields);
-    if tags.is_empty() {
-        fields.missing("ImageTag", "so nobody could name what is built");
-    }
-    let place = context_and_file(&mut fields);
-    let network = network(&mut fields);
+    let mut fields = Fields::new("Build", &quadlet.merged, service, context);
+    let translation = build(&mut fields);
+    fields.finish(translation, findings)
+}
+
+fn build(fields: &mut Fields<'_>) -> Option<spec::Build> {
+    let tags = tags(fields);
+    let place = context_and_file(fields);
+    let network = network(fields);
     let (context, file) = place?;
     Some(spec::Build {
         tags,
@@ -33,59 +35,63 @@ pub fn translate(
         arguments: fields.pairs("BuildArg"),
         labels: fields.labels(),
         target: fields.text("Target"),
-        pull: pull(&mut fields),
+        pull: pull(fields),
         force_remove: fields.boolean("ForceRM").unwrap_or(true),
         network,
-        platform: platform(&mut fields),
+        platform: platform(fields, None),
         ignore_file: fields.path("IgnoreFile").map(Into::into),
         retries: fields.number("Retry").unwrap_or(RETRIES),
-        retry_delay_usec: delay(&mut fields),
+        retry_delay_usec: delay(fields),
         auth_file: fields.path("AuthFile").map(Into::into),
     })
 }
 
 /// `ImageTag=`, all of them; the first is what other files call the image.
 pub fn tags(fields: &mut Fields<'_>) -> Vec<String> {
-    fields.lines("ImageTag").iter().map(|field| names::with_tag(&field.value)).collect()
+    fields.lines("ImageTag").iter().map(|field| names::with_tag(&field.text)).collect()
 }
 
 /// The folder or URL that is sent, and the file in it.
 fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
     let file = fields.scalar("File");
     let directory = fields.scalar("SetWorkingDirectory");
-    let local_file = file.as_ref().filter(|file| !is_url(&file.value)).cloned();
+    let local_file = file.as_ref().filter(|file| !is_url(&file.text)).cloned();
     let Some(directory) = directory else {
         return match file {
-            Some(file) if file.value.starts_with('/') => Some((parent(&file.value), file.value)),
+            Some(file) if file.text.starts_with('/') => Some((parent(&file.text), file.text)),
             Some(file) => {
                 let message = "File= is relative to the context, and there is none; add SetWorkingDirectory=unit";
-                fields.report(file.error(message));
+                fields.refuse::<()>(&file, (message));
                 None
             }
             None => {
-                fields.missing("File", "so there is nothing to build; add it, or SetWorkingDirectory=");
-                None
+                // That ImageTag= is there has been seen to.
+                let tag = fields.lines("ImageTag").into_iter().next()?;
+                fields.refuse(
+                    &tag,
+                    "there is neither File= nor SetWorkingDirectory=, so there is nothing to build; add one",
+                )
             }
         };
     };
-    let context = match (directory.value.as_str(), &local_file) {
-        ("unit", _) => fields::absolute(&directory, ""),
-        ("file", Some(file)) => parent(&fields::absolute(file, &file.value)),
+    let context = match (directory.text.as_str(), &local_file) {
+        ("unit", _) => fields.absolute(""),
+        ("file", Some(file)) => parent(&fields.absolute(&file.text)),
         ("file", None) => {
-            fields.report(directory.error("SetWorkingDirectory=file is the folder of a local File=; add it"));
+            fields.refuse::<()>(&directory, ("SetWorkingDirectory=file is the folder of a local File=; add it"));
             return None;
         }
         (url, _) if is_url(url) => url.to_owned(),
-        (path, _) => fields::absolute(&directory, path),
+        (path, _) => fields.absolute(path),
     };
     let context = context.trim_end_matches('/').to_owned();
     let file = match (file, local_file) {
         (None, _) => String::new(),
-        (Some(url), None) => url.value,
+        (Some(url), None) => url.text,
         // In a context that is fetched, and in the file's own folder, the path is as written.
-        (Some(_), Some(file)) if is_url(&context) => file.value,
-        (Some(_), Some(file)) if directory.value == "file" => fields::absolute(&file, &file.value),
-        (Some(_), Some(file)) => Path::new(&context).join(&file.value).display().to_string(),
+        (Some(_), Some(file)) if is_url(&context) => file.text,
+        (Some(_), Some(file)) if directory.text == "file" => fields.absolute(&file.text),
+        (Some(_), Some(file)) => Path::new(&context).join(&file.text).display().to_string(),
     };
     Some((context, file))
 }
@@ -101,30 +107,37 @@ fn parent(path: &str) -> String {
 /// A boolean or a policy (podman-build(1), `--pull`).
 fn pull(fields: &mut Fields<'_>) -> bool {
     let Some(field) = fields.scalar("Pull") else { return false };
-    match field.value.as_str() {
+    match field.text.as_str() {
         "always" | "newer" => true,
         "missing" | "never" => false,
         value => parse_boolean(value).unwrap_or_else(|| {
-            fields.report(field.error(format!("Pull '{value}' is unknown; it can be always, missing, never or newer")));
+            fields.refuse::<()>(
+                &field,
+                (format!("Pull '{value}' is unknown; it can be always, missing, never or newer")),
+            );
             false
         }),
     }
 }
 
 fn network(fields: &mut Fields<'_>) -> Option<String> {
-    let field = fields.scalar("Network")?;
-    if !field.value.ends_with(".network") {
-        return Some(field.value);
+    let networks = fields.lines("Network");
+    if let Some(second) = networks.get(1) {
+        fields.refuse::<()>(second, "Docker builds in one network; take out all Network= but one");
     }
-    let resource = fields.other(&field, &field.value)?;
+    let field = networks.into_iter().next()?;
+    if !field.text.ends_with(".network") {
+        return Some(field.text);
+    }
+    let resource = fields.other(&field, &field.text)?;
     Some(resource.name.clone())
 }
 
 /// `OS=`, `Arch=` and `Variant=` as the API writes them: `os/arch/variant`.
-pub fn platform(fields: &mut Fields<'_>) -> Option<String> {
-    let (os, arch, variant) = (fields.text("OS"), fields.scalar("Arch"), fields.scalar("Variant"));
+pub fn platform(fields: &mut Fields<'_>, os: Option<String>) -> Option<String> {
+    let (arch, variant) = (fields.scalar("Arch"), fields.scalar("Variant"));
     if let (Some(variant), None) = (&variant, &arch) {
-        fields.report(variant.error("Variant= is of an architecture; add Arch="));
+        fields.refuse::<()>(&variant, ("Variant= is of an architecture; add Arch="));
     }
     if os.is_none() && arch.is_none() {
         return None;
@@ -136,11 +149,11 @@ pub fn platform(fields: &mut Fields<'_>) -> Option<String> {
 /// `RetryDelay=` in microseconds.
 pub fn delay(fields: &mut Fields<'_>) -> Option<u64> {
     let field = fields.scalar("RetryDelay")?;
-    let digits = field.value.strip_suffix("ms").or_else(|| field.value.strip_suffix('s')).unwrap_or(&field.value);
-    let unit = if field.value.ends_with("ms") { 1_000 } else { 1_000_000 };
+    let digits = field.text.strip_suffix("ms").or_else(|| field.text.strip_suffix('s')).unwrap_or(&field.text);
+    let unit = if field.text.ends_with("ms") { 1_000 } else { 1_000_000 };
     let delay = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     if delay.is_none() {
-        fields.report(field.error(format!("RetryDelay '{}' is no time; write one such as '5s'", field.value)));
+        fields.refuse::<()>(&field, (format!("RetryDelay '{}' is no time; write one such as '5s'", field.text)));
     }
     delay
 }

@@ -2,24 +2,25 @@
 
 use super::context::Context;
 use super::create::CreateBody;
-use super::merged::Merged;
+use super::fields::Fields;
 use super::names;
+use super::read::Quadlet;
 use super::spec::{self, AtStart, Container, Notify, OnUnhealthy, Pull, PullPolicy};
-use crate::unit::{Finding, Unit, UnitName};
+use crate::unit::{Finding, UnitName};
 
 /// Translates the container of a file.
 pub fn translate(
-    unit: &Unit,
-    merged: &Merged,
+    quadlet: &Quadlet,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Container> {
-    let name = names::resource(unit, service, merged, context.host).map_err(|finding| findings.push(finding)).ok()?;
-    let Some(image) = merged.last("Container", "Image") else {
-        findings.push(unit.finding("there is no Image= in [Container]; add one"));
-        return None;
-    };
+    let merged = &quadlet.merged;
+    let mut fields = Fields::new("Container", merged, service, context);
+    let name = names::resource(&mut fields, &quadlet.name, service);
+    findings.extend(fields.findings.clone());
+    let name = name?;
+    let image = merged.last("Container", "Image")?;
     let value = image.entry.value.clone();
     let image = if value.ends_with(".image") || value.ends_with(".build") {
         match context.others.find(&value) {

@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::fields::Fields;
-use super::merged::Merged;
 use super::names;
+use super::read::Quadlet;
 use super::spec::{self, Pull, PullPolicy};
 use crate::unit::{Finding, UnitName};
 
@@ -12,19 +12,25 @@ pub const RETRIES: u32 = 3;
 
 /// Translates the image of a file. What is wrong is in `findings`.
 pub fn translate(
-    merged: &Merged,
+    quadlet: &Quadlet,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Image> {
-    let mut fields = Fields { section: "Image", merged, service, context, findings };
+    let mut fields = Fields::new("Image", &quadlet.merged, service, context);
+    let translation = pulled(&mut fields);
+    fields.finish(translation, findings)
+}
+
+fn pulled(fields: &mut Fields<'_>) -> Option<spec::Image> {
     let all_tags = fields.boolean("AllTags").unwrap_or_default();
-    let image = reference(&mut fields, all_tags)?;
+    let image = reference(fields, all_tags)?;
+    let os = fields.text("OS");
     let pull = Pull {
-        policy: policy(&mut fields),
+        policy: policy(fields),
         retries: fields.number("Retry").unwrap_or(RETRIES),
-        retry_delay_usec: super::build::delay(&mut fields),
-        platform: super::build::platform(&mut fields),
+        retry_delay_usec: super::build::delay(fields),
+        platform: super::build::platform(fields, os),
         auth_file: fields.path("AuthFile").map(Into::into),
         credentials: fields.text("Creds"),
     };
@@ -41,30 +47,27 @@ pub fn name(fields: &mut Fields<'_>) -> Option<String> {
 }
 
 fn reference(fields: &mut Fields<'_>, all_tags: bool) -> Option<String> {
-    let Some(image) = fields.scalar("Image") else {
-        fields.missing("Image", "so there is nothing to pull");
-        return None;
-    };
+    let image = fields.scalar("Image")?;
     if !all_tags {
-        return Some(names::with_tag(&image.value));
+        return Some(names::with_tag(&image.text));
     }
-    if names::with_tag(&image.value) == image.value {
-        fields.report(image.error("AllTags= pulls every tag, so the image cannot have one; leave it out of Image="));
+    if names::with_tag(&image.text) == image.text {
+        fields.refuse::<()>(&image, ("AllTags= pulls every tag, so the image cannot have one; leave it out of Image="));
     }
-    Some(image.value)
+    Some(image.text)
 }
 
 /// podman-pull(1): always, if nothing else is said.
 fn policy(fields: &mut Fields<'_>) -> PullPolicy {
     let Some(field) = fields.scalar("Policy") else { return PullPolicy::Always };
-    match field.value.as_str() {
+    match field.text.as_str() {
         "always" => PullPolicy::Always,
         "missing" => PullPolicy::Missing,
         "never" => PullPolicy::Never,
         "newer" => PullPolicy::Newer,
         other => {
             let message = format!("Policy '{other}' is unknown; it can be always, missing, never or newer");
-            fields.report(field.error(message));
+            fields.refuse::<()>(&field, (message));
             PullPolicy::Always
         }
     }

@@ -34,6 +34,11 @@ impl Assignment<'_> {
         self.finding(Diagnostic::warning(self.entry.line, self.entry.column, message))
     }
 
+    /// A warning at a byte of its value.
+    pub fn warning_at(&self, offset: usize, message: impl Into<String>) -> Finding {
+        self.finding(Diagnostic::warning(self.entry.line, self.entry.column_at(offset), message))
+    }
+
     fn finding(&self, diagnostic: Diagnostic) -> Finding {
         Finding { path: self.path.to_owned(), diagnostic }
     }
@@ -46,9 +51,9 @@ impl Merged {
         Self { parts: files.map(|file| (file.clone(), parse(&file.text).0)).collect() }
     }
 
-    /// The unit file itself.
+    /// The unit file, which relative paths start from.
     pub fn path(&self) -> &Path {
-        self.parts.first().map_or(Path::new(""), |(text, _)| &text.path)
+        self.parts.first().map_or(Path::new("/"), |(file, _)| &file.path)
     }
 
     /// The parsed files, the unit file first.

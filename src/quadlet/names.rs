@@ -1,10 +1,9 @@
 //! The names that a Quadlet file stands for: its service, and what the Engine calls what it makes
 //! (podman: pkg/systemd/quadlet/quadlet.go, `getServiceName()`, `getContainerName()` and their like).
 
+use super::fields::Fields;
 use super::merged::{Assignment, Merged};
-use crate::host::Host;
-use crate::unit::specifier;
-use crate::unit::{Diagnostic, Finding, Unit, UnitName, UnitType};
+use crate::unit::{Diagnostic, Finding, UnitName, UnitType};
 
 /// The service of a Quadlet file: `web.service` for `web.container`, `data-volume.service` for `data.volume`,
 /// `data-volume@1.service` for `data@1.volume`, or what `ServiceName=` says.
@@ -65,22 +64,22 @@ pub fn name_key(unit_type: UnitType) -> &'static str {
 }
 
 /// What the Engine calls the container, volume or network of a file: what the file says, else Podman's default.
-pub fn resource(unit: &Unit, service: &UnitName, merged: &Merged, host: &Host) -> Result<String, Finding> {
-    let unit_type = unit.name.unit_type();
-    let section = unit_type.section().unwrap_or_default();
-    let given = merged.last(section, name_key(unit_type)).filter(|given| !unquoted(&given.entry.value).is_empty());
-    let name = match given {
-        Some(given) => expanded(given, unquoted(&given.entry.value), service, host)?,
-        None => default_resource(&unit.name, service),
-    };
-    let Some(objection) = objection(unit_type, &name) else { return Ok(name) };
-    Err(match given {
-        Some(given) => given.error_at(0, format!("{} '{name}' {objection}", name_key(unit_type))),
-        None => unit.finding(&format!(
-            "the default name '{name}' {objection}; give it another one by {}=",
-            name_key(unit_type)
-        )),
-    })
+pub fn resource(fields: &mut Fields<'_>, name: &UnitName, service: &UnitName) -> Option<String> {
+    let unit_type = name.unit_type();
+    let key = name_key(unit_type);
+    if let Some(given) = fields.scalar(key) {
+        return match objection(unit_type, &given.text) {
+            Some(objection) => fields.refuse(&given, format!("{key} '{}' {objection}", given.text)),
+            None => Some(given.text),
+        };
+    }
+    let default = default_resource(name, service);
+    let Some(objection) = objection(unit_type, &default) else { return Some(default) };
+    let message = format!("the default name '{default}' {objection}; give it another one by {key}=");
+    let diagnostic = Diagnostic::error(0, 0, message);
+    let path = fields.merged().path().to_owned();
+    fields.findings.push(Finding { path, diagnostic });
+    None
 }
 
 /// podman-systemd.unit(5), `ContainerName=`, `VolumeName=`, `NetworkName=`.
@@ -118,15 +117,6 @@ pub fn objection(unit_type: UnitType, name: &str) -> Option<String> {
     None
 }
 
-/// `%n` and its like, for the unit that systemd knows.
-fn expanded(given: Assignment<'_>, value: &str, service: &UnitName, host: &Host) -> Result<String, Finding> {
-    let context = specifier::Context { name: service, host };
-    specifier::expand(value, context).map(std::borrow::Cow::into_owned).map_err(|unknown| {
-        let message = format!("'%{}' means nothing in a name; known are {}", unknown.letter, specifier::KNOWN);
-        given.error_at(unknown.offset, message)
-    })
-}
-
 /// A scalar without the pair of quotes around it (podman: pkg/systemd/parser/unitfile.go, `stripQuotes()`).
 fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
@@ -145,26 +135,20 @@ pub fn is_image_file(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Arc;
-
     use super::*;
-    use crate::host::MachineId;
-    use crate::unit::TextFile;
+    use crate::quadlet::testing;
+    use crate::quadlet::{Context, Others};
 
     fn names(file: &str, text: &str) -> Result<(String, String), String> {
-        let text =
-            Arc::new(TextFile { path: Path::new(file).to_owned(), text: text.as_bytes().into(), is_private: false });
-        let unit = Unit::read(UnitName::parse(file).unwrap(), text, Vec::new());
-        let host = Host {
-            machine_id: MachineId::parse("df515c3682aa43b4ae2b7d2168e17d38").unwrap(),
-            hostname: "coreos001".into(),
-            metadata: std::collections::BTreeMap::new(),
-        };
-        let merged = Merged::of(&unit);
-        let service = service(&unit.name, &merged).map_err(|finding| finding.to_string())?;
-        let resource = resource(&unit, &service, &merged, &host).map_err(|finding| finding.to_string())?;
-        Ok((service.to_string(), resource))
+        let name = UnitName::parse(file).unwrap();
+        let merged = testing::merged(file, text);
+        let service = service(&name, &merged).map_err(|finding| finding.to_string())?;
+        let (host, platform, others) = (testing::host(), testing::platform(), Others::default());
+        let context = Context { host: &host, platform: &platform, others: &others };
+        let mut fields = Fields::new(name.unit_type().section().unwrap(), &merged, &service, &context);
+        let resource = resource(&mut fields, &name, &service);
+        let error = || fields.findings.iter().map(ToString::to_string).collect();
+        Ok((service.to_string(), resource.ok_or_else(error)?))
     }
 
     #[test]
@@ -180,7 +164,7 @@ mod tests {
             ("web.container", "[Container]\nServiceName=www\n", "www.service", "systemd-www"),
             ("web@1.container", "[Container]\nServiceName=www@\n", "www@1.service", "systemd-www_1"),
             ("data.volume", "[Volume]\nServiceName=store\n", "store.service", "systemd-data"),
-            ("web.container", "[Container]\nContainerName=\"%p-%H\"\n", "web.service", "web-coreos001"),
+            ("web.container", "[Container]\nContainerName=\"%p-%H\"\n", "web.service", "web-coreos001.example.com"),
             ("web.container", "[Container]\nContainerName=a1\nContainerName=\n", "web.service", "systemd-web"),
             ("data.volume", "[Volume]\nVolumeName=%N\n", "data-volume.service", "data-volume"),
         ] {
@@ -199,7 +183,6 @@ mod tests {
             ("web.container", "[Container]\nContainerName=a@b\n", "holds '@'"),
             ("web.container", "[Container]\nContainerName=_a\n", "begins with '_'"),
             ("web.container", "[Container]\nContainerName=a\n", "two characters"),
-            ("web.container", "[Container]\nContainerName=%q\n", "'%q' means nothing"),
             (r"web@a\x2db.container", "", "give it another one by ContainerName="),
             ("a.network", "[Network]\nNetworkName=host\n", "Docker's own"),
         ] {

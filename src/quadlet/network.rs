@@ -5,34 +5,39 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::create::{Ipam, IpamPool, NetworkBody};
-use super::fields::{Field, Fields};
-use super::merged::Merged;
+use super::fields::Fields;
 use super::names;
+use super::read::Quadlet;
 use super::spec;
+use super::values::Value;
 use crate::host::ApiVersion;
-use crate::unit::{Finding, Unit, UnitName};
+use crate::unit::{Finding, UnitName};
 
 /// From here on the Engine chooses IPv6 subnets by itself (Docker Engine 27.0's release notes).
 const IPV6_POOLS: ApiVersion = ApiVersion(1, 46);
 
 /// Translates the network of a file. What is wrong is in `findings`.
 pub fn translate(
-    unit: &Unit,
-    merged: &Merged,
+    quadlet: &Quadlet,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Network> {
-    let name = names::resource(unit, service, merged, context.host).map_err(|finding| findings.push(finding)).ok()?;
-    let mut fields = Fields { section: "Network", merged, service, context, findings };
+    let mut fields = Fields::new("Network", &quadlet.merged, service, context);
+    let translation = network(&mut fields, &quadlet.name, service);
+    fields.finish(translation, findings)
+}
+
+fn network(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Option<spec::Network> {
+    let name = names::resource(fields, file, service)?;
     let driver = fields.text("Driver");
-    let pools = pools(&mut fields);
-    let enable_ipv6 = ipv6(&mut fields, &pools);
-    let ipam_driver = ipam_driver(&mut fields);
+    let pools = pools(fields);
+    let enable_ipv6 = ipv6(fields, &pools);
+    let ipam_driver = ipam_driver(fields);
     let ipam = (!pools.is_empty() || ipam_driver.is_some()).then_some(Ipam { driver: ipam_driver, config: pools });
     let create = NetworkBody {
         name,
-        options: options(&mut fields, driver.as_deref()),
+        options: options(fields, driver.as_deref()),
         driver,
         internal: fields.boolean("Internal").unwrap_or_default(),
         enable_ipv6,
@@ -52,7 +57,7 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
                 0 => format!("{key}= is of a subnet, and there is none; add Subnet="),
                 count => format!("there are more {key}= than the {count} Subnet= that they belong to; take one out"),
             };
-            fields.report(surplus.error(message));
+            fields.refuse::<()>(&surplus, (message));
         }
     }
     for subnet in &subnets {
@@ -62,23 +67,23 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
         check_subnet(fields, range, "IPRange", "10.89.0.128/25");
     }
     for gateway in &gateways {
-        if gateway.value.parse::<IpAddr>().is_err() {
-            fields.report(gateway.error(format!("Gateway '{}' is no IP address", gateway.value)));
+        if gateway.text.parse::<IpAddr>().is_err() {
+            fields.refuse::<()>(&gateway, (format!("Gateway '{}' is no IP address", gateway.text)));
         }
     }
-    let at = |list: &[Field<'_>], index: usize| list.get(index).map(|field| field.value.clone());
+    let at = |list: &[Value<'_>], index: usize| list.get(index).map(|field| field.text.clone());
     let pools = subnets.iter().enumerate().map(|(index, subnet)| IpamPool {
-        subnet: subnet.value.clone(),
+        subnet: subnet.text.clone(),
         gateway: at(&gateways, index),
         ip_range: at(&ranges, index),
     });
     pools.collect()
 }
 
-fn check_subnet(fields: &mut Fields<'_>, field: &Field<'_>, key: &str, example: &str) {
-    if subnet_of(&field.value).is_none() {
-        let message = format!("{key} '{}' is no subnet; write one such as '{example}'", field.value);
-        fields.report(field.error(message));
+fn check_subnet(fields: &mut Fields<'_>, field: &Value<'_>, key: &str, example: &str) {
+    if subnet_of(&field.text).is_none() {
+        let message = format!("{key} '{}' is no subnet; write one such as '{example}'", field.text);
+        fields.refuse::<()>(&field, (message));
     }
 }
 
@@ -104,22 +109,21 @@ fn ipv6(fields: &mut Fields<'_>, pools: &[IpamPool]) -> bool {
 
 fn ipam_driver(fields: &mut Fields<'_>) -> Option<String> {
     let field = fields.scalar("IPAMDriver")?;
-    match field.value.as_str() {
+    match field.text.as_str() {
         // Podman's name for what Docker calls 'default'.
         "host-local" => None,
         "dhcp" => {
-            fields.report(field.error("Docker has no IPAMDriver 'dhcp' of its own; leave it out and write Subnet="));
+            fields.refuse::<()>(&field, ("Docker has no IPAMDriver 'dhcp' of its own; leave it out and write Subnet="));
             None
         }
-        _ => Some(field.value),
+        _ => Some(field.text),
     }
 }
 
 /// Podman's names and Docker's (podman-network-create(1), `--opt`).
 fn options(fields: &mut Fields<'_>, driver: Option<&str>) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
-    let at = fields.merged.last("Network", "Options");
-    for (name, value) in fields.pairs("Options") {
+    for (name, (value, at)) in fields.assignments("Options") {
         let driver = driver.unwrap_or("bridge");
         let own = match (name.as_str(), driver) {
             ("mtu", _) => "com.docker.network.driver.mtu",
@@ -130,9 +134,7 @@ fn options(fields: &mut Fields<'_>, driver: Option<&str>) -> BTreeMap<String, St
                     "isolate" => "Docker always keeps networks apart; leave it out",
                     _ => "Docker's own begin with 'com.docker.network.'",
                 };
-                if let Some(at) = &at {
-                    fields.report(at.error_at(0, format!("Docker has no option '{name}' for a network; {advice}")));
-                }
+                fields.refuse::<()>(&at, format!("Docker has no option '{name}' for a network; {advice}"));
                 continue;
             }
             (name, _) => name,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::container;
-use super::context::{Asked, Context, Others};
-use super::merged::Merged;
+use super::context::Context;
+use super::read::Quadlet;
 use super::service::{self, Needs, Source};
 use super::slice;
 use super::spec::{self, Request, Spec};
@@ -28,16 +28,11 @@ pub struct Translation {
     pub resource: Option<String>,
 }
 
-/// What is wrong with a Quadlet file on any host.
-pub fn check(_: &Unit, _: &Merged) -> Vec<Finding> {
-    Vec::new()
-}
-
 /// Translates a file that this host takes. Whatever it asked of others is in the answer, also if it cannot be translated.
 pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Option<Translation>, Vec<Finding>) {
-    let merged = Merged::of(unit);
+    let quadlet = Quadlet::read(unit);
     let mut findings = Vec::new();
-    let translation = Translator { unit, service, merged: &merged, context }.translate(&mut findings);
+    let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
     let is_valid = !findings.iter().any(Finding::is_error);
     (translation.filter(|_| is_valid), findings)
 }
@@ -45,7 +40,7 @@ pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Opt
 struct Translator<'a> {
     unit: &'a Unit,
     service: &'a UnitName,
-    merged: &'a Merged,
+    quadlet: &'a Quadlet,
     context: &'a Context<'a>,
 }
 
@@ -57,8 +52,13 @@ impl Translator<'_> {
         let mut needs = request.as_ref().map(needs).unwrap_or_default();
         let asked = self.context.others.asked();
         needs.services = asked.values().flatten().map(|resource| resource.service.clone()).collect();
-        let source =
-            Source { unit_type, service: self.service, merged: self.merged, needs: &needs, context: self.context };
+        let source = Source {
+            unit_type,
+            service: self.service,
+            merged: &self.quadlet.merged,
+            needs: &needs,
+            context: self.context,
+        };
         let rendered = source.render(findings);
         let mut request = request?;
         if let (Request::Container(container), Some(slice)) = (&mut request, &rendered.slice) {
@@ -92,20 +92,20 @@ impl Translator<'_> {
     }
 
     fn request(&self, findings: &mut Vec<Finding>) -> Option<Request> {
-        let Self { unit, service, merged, context } = self;
-        Some(match unit.name.unit_type() {
-            UnitType::Volume => Request::Volume(volume::translate(unit, merged, service, context, findings)?),
-            UnitType::Network => Request::Network(network::translate(unit, merged, service, context, findings)?),
-            UnitType::Image => Request::Image(image::translate(merged, service, context, findings)?),
-            UnitType::Build => Request::Build(build::translate(merged, service, context, findings)?),
-            _ => Request::Container(Box::new(container::translate(unit, merged, service, context, findings)?)),
+        let Self { quadlet, service, context, .. } = self;
+        Some(match quadlet.name.unit_type() {
+            UnitType::Volume => Request::Volume(volume::translate(quadlet, service, context, findings)?),
+            UnitType::Network => Request::Network(network::translate(quadlet, service, context, findings)?),
+            UnitType::Image => Request::Image(image::translate(quadlet, service, context, findings)?),
+            UnitType::Build => Request::Build(build::translate(quadlet, service, context, findings)?),
+            _ => Request::Container(Box::new(container::translate(quadlet, service, context, findings)?)),
         })
     }
 
     /// Of what can matter to the running container: the source, and what it uses of others. Never of what it is rendered
     /// to, so that another version of sculler restarts nothing. Limits are changed in what runs.
     fn run_digest(&self) -> Digest {
-        let files: Vec<_> = self.merged.files().collect();
+        let files: Vec<_> = self.quadlet.merged.files().collect();
         let source = digest::run_digest_without(&files, |section, key| section == "Service" && slice::is_limit(key));
         let mut parts = vec![spec::VERSION.to_string(), source.to_string()];
         if !self.unit.service_drop_ins.is_empty() {
@@ -116,6 +116,7 @@ impl Translator<'_> {
             if let Ok(resource) = answer {
                 parts.extend([file, resource.service.to_string(), resource.name.clone()]);
                 parts.extend(resource.image.clone());
+                parts.push(resource.no_copy.to_string());
             }
         }
         Digest::of(parts.iter().map(String::as_bytes))
@@ -141,9 +142,4 @@ fn needs(request: &Request) -> Needs {
         Request::Volume(_) | Request::Image(_) | Request::Build(_) => {}
     }
     needs
-}
-
-/// Whether answers that a file once got are what it would get now.
-pub fn is_answered_alike(asked: &Asked, others: &Others<'_>) -> bool {
-    asked.iter().all(|(name, answer)| others.find(name) == *answer)
 }

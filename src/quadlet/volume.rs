@@ -3,36 +3,41 @@
 use super::context::Context;
 use super::create::VolumeBody;
 use super::fields::Fields;
-use super::merged::Merged;
 use super::names;
+use super::read::Quadlet;
 use super::spec;
-use crate::unit::{Finding, Unit, UnitName};
+use crate::unit::{Finding, UnitName};
 
 /// The driver of volumes that are an image's content.
 pub const IMAGE_DRIVER: &str = "image";
 
 /// Translates the volume of a file. What is wrong is in `findings`.
 pub fn translate(
-    unit: &Unit,
-    merged: &Merged,
+    quadlet: &Quadlet,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Volume> {
-    let name = names::resource(unit, service, merged, context.host).map_err(|finding| findings.push(finding)).ok()?;
-    let mut fields = Fields { section: "Volume", merged, service, context, findings };
+    let mut fields = Fields::new("Volume", &quadlet.merged, service, context);
+    let translation = volume(&mut fields, &quadlet.name, service);
+    fields.finish(translation, findings)
+}
+
+fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Option<spec::Volume> {
+    let name = names::resource(fields, file, service)?;
     let driver = fields.text("Driver");
     let mut body = VolumeBody { name, labels: fields.labels(), ..VolumeBody::default() };
     if driver.as_deref() == Some(IMAGE_DRIVER) {
         // Docker has no such volumes: the containers that use it mount the image itself.
-        image(&mut fields)?;
+        image(fields)?;
         return Some(spec::Volume { create: body, uid: None, gid: None });
     }
     if let Some(image) = fields.scalar("Image") {
-        fields.report(image.error("Image= is for volumes that are an image's content; write 'Driver=image' as well"));
+        fields
+            .refuse::<()>(&image, ("Image= is for volumes that are an image's content; write 'Driver=image' as well"));
     }
     body.driver = driver;
-    options(&mut fields, &mut body);
+    options(fields, &mut body);
     let (uid, gid) = (fields.number("UID"), fields.number("GID"));
     Some(spec::Volume { create: body, uid, gid })
 }
@@ -41,21 +46,21 @@ pub fn translate(
 pub fn image(fields: &mut Fields<'_>) -> Option<String> {
     let Some(image) = fields.scalar("Image") else {
         if let Some(driver) = fields.scalar("Driver") {
-            fields.report(driver.error("Driver=image needs the image; add Image="));
+            fields.refuse::<()>(&driver, ("Driver=image needs the image; add Image="));
         }
         return None;
     };
-    if names::is_image_file(&image.value) {
-        return fields.other(&image, &image.value).map(|resource| resource.name.clone());
+    if names::is_image_file(&image.text) {
+        return fields.other(&image, &image.text).map(|resource| resource.name.clone());
     }
-    Some(names::with_tag(&image.value))
+    Some(names::with_tag(&image.text))
 }
 
 fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
     let device = fields.scalar("Device");
     let kind = fields.scalar("Type");
     let mut options: Vec<String> = Vec::new();
-    let bind = kind.as_ref().is_some_and(|kind| kind.value == "bind");
+    let bind = kind.as_ref().is_some_and(|kind| kind.text == "bind");
     if bind {
         options.push("bind".to_owned());
     }
@@ -71,32 +76,32 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
                 field.error(format!("{key}= is a mount option, which Docker takes with a device alone; {advice}")),
             );
         } else if option.is_empty() {
-            options.push(field.value);
-        } else if field.value.parse::<u32>().is_ok() {
-            options.push(format!("{option}={}", field.value));
+            options.push(field.text);
+        } else if field.text.parse::<u32>().is_ok() {
+            options.push(format!("{option}={}", field.text));
         } else {
             let message =
-                format!("{key} '{}' is no number, and Docker knows no names here; write the {option}", field.value);
-            fields.report(field.error(message));
+                format!("{key} '{}' is no number, and Docker knows no names here; write the {option}", field.text);
+            fields.refuse::<()>(&field, (message));
         }
     }
     match (device, kind) {
         (Some(device), Some(kind)) => {
-            let device_path = match device.value.strip_prefix("./") {
-                Some(_) => super::fields::absolute(&device, &device.value),
-                None => device.value,
+            let device_path = match device.text.strip_prefix("./") {
+                Some(_) => fields.absolute(&device.text),
+                None => device.text,
             };
             // Docker's local driver calls mount(2), which knows no type of that name.
-            let kind = if bind { "none".to_owned() } else { kind.value };
+            let kind = if bind { "none".to_owned() } else { kind.text };
             body.driver_opts.extend([("device".to_owned(), device_path), ("type".to_owned(), kind)]);
             if !options.is_empty() {
                 body.driver_opts.insert("o".to_owned(), options.join(","));
             }
         }
         (Some(device), None) => {
-            fields.report(device.error("Docker needs the file system's type with Device=; add Type="))
+            fields.refuse::<()>(&device, ("Docker needs the file system's type with Device=; add Type="))
         }
-        (None, Some(kind)) => fields.report(kind.error("Type= says nothing without a device; add Device=")),
+        (None, Some(kind)) => fields.refuse::<()>(&kind, ("Type= says nothing without a device; add Device=")),
         (None, None) => {}
     }
 }

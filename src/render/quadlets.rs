@@ -158,7 +158,7 @@ impl Work<'_> {
     fn resource(&self, unit: &Unit) -> Option<Resource> {
         let others = Others::asking(|name| self.find(name));
         let context = Context { host: self.host, platform: self.platform, others: &others };
-        resource::of(unit, unit.service.as_ref()?, &Merged::of(unit), &context).ok()
+        resource::of(&unit.name, unit.service.as_ref()?, &Merged::of(unit), &context)
     }
 
     fn translate(&self, name: &UnitName) -> Arc<Translated> {
@@ -221,7 +221,7 @@ impl Work<'_> {
         let (template, _) = self.taken.get(template)?;
         let unit = Unit::read(name.clone(), template.file.clone(), template.drop_ins.clone());
         let drop_ins = template.service_drop_ins.clone();
-        Some(Arc::new(quadlet::read(unit, |_| drop_ins.clone())))
+        Some(Arc::new(quadlet::complete(unit, |_| drop_ins.clone())))
     }
 
     /// Instances that a translation names, and that are not there yet.

@@ -120,7 +120,7 @@ fn read(
     drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>,
 ) -> Unit {
     let unit = Unit::read(name, file.clone(), drop_ins);
-    if unit.name.unit_type().is_quadlet() { quadlet::read(unit, drop_ins_of) } else { unit }
+    if unit.name.unit_type().is_quadlet() { quadlet::complete(unit, drop_ins_of) } else { unit }
 }
 
 /// A drop-in that belongs to a unit and says nothing.
