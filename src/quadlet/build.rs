@@ -61,7 +61,7 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
             Some(file) if file.text.starts_with('/') => Some((parent(&file.text), file.text)),
             Some(file) => {
                 let message = "File= is relative to the context, and there is none; add SetWorkingDirectory=unit";
-                fields.refuse::<()>(&file, (message));
+                fields.report(&file, message);
                 None
             }
             None => {
@@ -78,7 +78,7 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
         ("unit", _) => fields.absolute(""),
         ("file", Some(file)) => parent(&fields.absolute(&file.text)),
         ("file", None) => {
-            fields.refuse::<()>(&directory, ("SetWorkingDirectory=file is the folder of a local File=; add it"));
+            fields.report(&directory, "SetWorkingDirectory=file is the folder of a local File=; add it");
             return None;
         }
         (url, _) if is_url(url) => url.to_owned(),
@@ -111,10 +111,7 @@ fn pull(fields: &mut Fields<'_>) -> bool {
         "always" | "newer" => true,
         "missing" | "never" => false,
         value => parse_boolean(value).unwrap_or_else(|| {
-            fields.refuse::<()>(
-                &field,
-                (format!("Pull '{value}' is unknown; it can be always, missing, never or newer")),
-            );
+            fields.report(&field, format!("Pull '{value}' is unknown; it can be always, missing, never or newer"));
             false
         }),
     }
@@ -123,7 +120,7 @@ fn pull(fields: &mut Fields<'_>) -> bool {
 fn network(fields: &mut Fields<'_>) -> Option<String> {
     let networks = fields.lines("Network");
     if let Some(second) = networks.get(1) {
-        fields.refuse::<()>(second, "Docker builds in one network; take out all Network= but one");
+        fields.report(second, "Docker builds in one network; take out all Network= but one");
     }
     let field = networks.into_iter().next()?;
     if !field.text.ends_with(".network") {
@@ -137,12 +134,12 @@ fn network(fields: &mut Fields<'_>) -> Option<String> {
 pub fn platform(fields: &mut Fields<'_>, os: Option<String>) -> Option<String> {
     let (arch, variant) = (fields.scalar("Arch"), fields.scalar("Variant"));
     if let (Some(variant), None) = (&variant, &arch) {
-        fields.refuse::<()>(&variant, ("Variant= is of an architecture; add Arch="));
+        fields.report(&variant, "Variant= is of an architecture; add Arch=");
     }
     if os.is_none() && arch.is_none() {
         return None;
     }
-    let parts = [Some(os.unwrap_or_else(|| "linux".to_owned())), arch.map(|a| a.value), variant.map(|v| v.value)];
+    let parts = [Some(os.unwrap_or_else(|| "linux".to_owned())), arch.map(|a| a.text), variant.map(|v| v.text)];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
 }
 
@@ -153,7 +150,7 @@ pub fn delay(fields: &mut Fields<'_>) -> Option<u64> {
     let unit = if field.text.ends_with("ms") { 1_000 } else { 1_000_000 };
     let delay = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
     if delay.is_none() {
-        fields.refuse::<()>(&field, (format!("RetryDelay '{}' is no time; write one such as '5s'", field.text)));
+        fields.report(&field, format!("RetryDelay '{}' is no time; write one such as '5s'", field.text));
     }
     delay
 }

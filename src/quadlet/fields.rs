@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         translation.filter(|_| is_valid)
     }
 
+    /// Tells of an error at a value.
+    pub fn report(&mut self, value: &Value<'_>, message: impl Into<String>) {
+        self.values.findings.push(value.error(message));
+    }
+
     /// The text of the last value of a key.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
         self.scalar(key).map(|value| value.text)
@@ -66,7 +71,7 @@ impl<'a> Fields<'a> {
         let value = self.scalar(key)?;
         let number = value.text.parse().ok();
         if number.is_none() {
-            self.refuse::<()>(&value, format!("{key} '{}' is no whole number; write digits alone", value.text));
+            self.report(&value, format!("{key} '{}' is no whole number; write digits alone", value.text));
         }
         number
     }
@@ -97,7 +102,7 @@ impl<'a> Fields<'a> {
         if found < needed {
             let message =
                 format!("{what} needs API {needed} of Docker, this host has {found}; upgrade Docker, or leave it out");
-            self.refuse::<()>(value, message);
+            self.report(value, message);
         }
     }
 }

@@ -52,7 +52,7 @@ fn reference(fields: &mut Fields<'_>, all_tags: bool) -> Option<String> {
         return Some(names::with_tag(&image.text));
     }
     if names::with_tag(&image.text) == image.text {
-        fields.refuse::<()>(&image, ("AllTags= pulls every tag, so the image cannot have one; leave it out of Image="));
+        fields.report(&image, "AllTags= pulls every tag, so the image cannot have one; leave it out of Image=");
     }
     Some(image.text)
 }
@@ -67,7 +67,7 @@ fn policy(fields: &mut Fields<'_>) -> PullPolicy {
         "newer" => PullPolicy::Newer,
         other => {
             let message = format!("Policy '{other}' is unknown; it can be always, missing, never or newer");
-            fields.refuse::<()>(&field, (message));
+            fields.report(&field, message);
             PullPolicy::Always
         }
     }

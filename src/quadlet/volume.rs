@@ -33,8 +33,7 @@ fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Optio
         return Some(spec::Volume { create: body, uid: None, gid: None });
     }
     if let Some(image) = fields.scalar("Image") {
-        fields
-            .refuse::<()>(&image, ("Image= is for volumes that are an image's content; write 'Driver=image' as well"));
+        fields.report(&image, "Image= is for volumes that are an image's content; write 'Driver=image' as well");
     }
     body.driver = driver;
     options(fields, &mut body);
@@ -46,7 +45,7 @@ fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Optio
 pub fn image(fields: &mut Fields<'_>) -> Option<String> {
     let Some(image) = fields.scalar("Image") else {
         if let Some(driver) = fields.scalar("Driver") {
-            fields.refuse::<()>(&driver, ("Driver=image needs the image; add Image="));
+            fields.report(&driver, "Driver=image needs the image; add Image=");
         }
         return None;
     };
@@ -72,9 +71,8 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
                 "Group" => "add Device= and Type=, or write GID= for the group of the volume",
                 _ => "add Device= and Type=",
             };
-            fields.report(
-                field.error(format!("{key}= is a mount option, which Docker takes with a device alone; {advice}")),
-            );
+            fields
+                .report(&field, format!("{key}= is a mount option, which Docker takes with a device alone; {advice}"));
         } else if option.is_empty() {
             options.push(field.text);
         } else if field.text.parse::<u32>().is_ok() {
@@ -82,7 +80,7 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
         } else {
             let message =
                 format!("{key} '{}' is no number, and Docker knows no names here; write the {option}", field.text);
-            fields.refuse::<()>(&field, (message));
+            fields.report(&field, message);
         }
     }
     match (device, kind) {
@@ -98,10 +96,8 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
                 body.driver_opts.insert("o".to_owned(), options.join(","));
             }
         }
-        (Some(device), None) => {
-            fields.refuse::<()>(&device, ("Docker needs the file system's type with Device=; add Type="))
-        }
-        (None, Some(kind)) => fields.refuse::<()>(&kind, ("Type= says nothing without a device; add Device=")),
+        (Some(device), None) => fields.report(&device, "Docker needs the file system's type with Device=; add Type="),
+        (None, Some(kind)) => fields.report(&kind, "Type= says nothing without a device; add Device="),
         (None, None) => {}
     }
 }
