@@ -93,7 +93,7 @@ impl Host {
         let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
         let mut memory = Memory::default();
         records.load(&mut memory);
-        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from))?;
+        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;
         let source = Source::new(memory.known_files());
         Ok(Self {
             systemd: None,

@@ -42,9 +42,10 @@ impl Context {
         let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
         let host = Host::read(settings.metadata.clone())?;
         let mut memory = Memory::default();
-        RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY)).load(&mut memory);
-        memory.installed =
-            status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        records.load(&mut memory);
+        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)
+            .context("the installed units cannot be read")?;
         let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok();
         let platform = agent.as_ref().map(|agent| agent.platform.clone()).unwrap_or_default();
         let platform = Platform { system: Some(System::read()), ..platform };

@@ -147,7 +147,7 @@ mod tests {
         let context = Context { host: &host, platform: &platform, others: &others };
         let mut fields = Fields::new(name.unit_type().section().unwrap(), &merged, &service, &context);
         let resource = resource(&mut fields, &name, &service);
-        let error = || fields.findings.iter().map(ToString::to_string).collect();
+        let error = || fields.findings.iter().map(ToString::to_string).collect::<String>();
         Ok((service.to_string(), resource.ok_or_else(error)?))
     }
 

@@ -174,6 +174,8 @@ impl State {
                     folder: PathBuf::new(),
                     source: desired.source.clone(),
                     digest: desired.digest,
+                    text_digest: desired.text_digest,
+                    is_quadlet: desired.spec.is_some(),
                     facts: desired.facts.clone(),
                 };
                 self.memory.installed.insert(name.clone(), installed);
