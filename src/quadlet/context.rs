@@ -36,6 +36,8 @@ pub struct Resource {
     pub name: String,
     /// A volume made from an image (`Driver=image`) is mounted as that image.
     pub image: Option<String>,
+    /// `Copy=no` of a volume: it is not filled with what the image has at the target.
+    pub no_copy: bool,
 }
 
 impl Others {

@@ -5,19 +5,25 @@
 //! service's main process, the supervisor, works from.
 
 pub mod arguments;
+pub mod container;
 pub mod context;
 pub mod create;
+pub mod docker_names;
 pub mod expand;
 pub mod merged;
 pub mod options;
+pub mod quantities;
 pub mod read;
+pub mod references;
 mod service_keys;
 pub mod spec;
 #[cfg(test)]
 mod testing;
 pub mod values;
 
+pub use container::slice_name;
 pub use context::{Context, Other, Others, Resource};
 pub use merged::{Assignment, Merged};
 pub use read::Quadlet;
+pub use references::{Reference, references};
 pub use spec::Spec;

@@ -62,6 +62,9 @@ pub struct Container {
     pub start: AtStart,
     /// The bind sources, also in `create`, and how their owners are matched.
     pub mounts: Vec<BindSource>,
+    /// Images of its mounts; they are pulled as its own is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounted_images: Vec<String>,
     /// How `systemctl reload` is passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reload>,
