@@ -60,7 +60,7 @@ pub fn image_name(text: &str) -> Result<String, String> {
             return Err(invalid("after ':' there has to be a tag of letters, digits, '_', '.' and '-'"));
         }
     }
-    check_path(path).map_err(|what| invalid(what))?;
+    check_path(path).map_err(invalid)?;
     Ok(if tag.is_none() && digest.is_none() { format!("{text}:latest") } else { text.to_owned() })
 }
 

@@ -29,8 +29,17 @@ impl Quadlet {
             check_needed(unit, &merged, section, &mut findings);
             service_keys::check(&merged, unit.name.unit_type(), &mut findings);
         }
+        sort(&mut findings);
         Self { name: unit.name.clone(), merged, findings }
     }
+}
+
+/// In the order in which a reader finds them.
+pub(super) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let place = |finding: &Finding| (finding.diagnostic.line, finding.diagnostic.column);
+        a.path.cmp(&b.path).then_with(|| place(a).cmp(&place(b)))
+    });
 }
 
 fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
@@ -64,7 +73,11 @@ fn in_force<'a>(merged: &'a Merged, section: &'a str, key: &Key) -> Vec<Assignme
     match key.kind {
         Kind::Scalar | Kind::Boolean | Kind::Command => {
             let last = merged.last(section, key.name).filter(|found| !found.entry.value.is_empty());
-            last.filter(|found| key.kind != Kind::Boolean || is_yes(&found.entry.value)).into_iter().collect()
+            // What says the default does no harm either.
+            let is_asked = |found: &Assignment<'_>| {
+                key.kind != Kind::Boolean || is_yes(&found.entry.value) != (key.name == "TLSVerify")
+            };
+            last.filter(is_asked).into_iter().collect()
         }
         Kind::Lines | Kind::Words | Kind::Arguments | Kind::Assignments => merged.list(section, key.name),
     }

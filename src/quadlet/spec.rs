@@ -55,8 +55,8 @@ pub struct Container {
     pub notify: Notify,
     /// `Type=oneshot`: the start is over when the container has ended.
     pub oneshot: bool,
-    /// The body of `POST /containers/create`; `start` completes it. Endpoints beyond the first have to be connected after the
-    /// creation on Engines with an API before 1.44.
+    /// The body of `POST /containers/create`; `start` completes it. Endpoints other than that of `NetworkMode` have to be
+    /// connected after the creation on Engines with an API before 1.44.
     pub create: CreateBody,
     /// What has to be found out at the start.
     pub start: AtStart,

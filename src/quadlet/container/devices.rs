@@ -57,7 +57,7 @@ fn device(text: &str) -> Result<Device, &'static str> {
         [host, second] if is_permissions(second) => (host, host, second),
         [host, second] => (host, second, "rwm"),
         [host, container, permissions] if is_permissions(permissions) => (host, container, permissions),
-        [_, _, _] => return Err("has permissions other than r, w and m"),
+        [_, _, _] => return Err("has permissions other than r, w and m; write such as /dev/fuse:/dev/fuse:rw"),
         _ => return Err("has too many parts; write HOST[:CONTAINER][:rwm]"),
     };
     if !host.starts_with('/') || !container.starts_with('/') {

@@ -27,10 +27,10 @@ impl Translation<'_> {
                 retries => retries.map(i64::from),
             };
         }
-        if let Some(value) = self.values.scalar("HealthStartupInterval") {
-            if self.needs_api(&value, "HealthStartupInterval=", ApiVersion(1, 44), "25.0") {
-                check.start_interval = self.time("HealthStartupInterval");
-            }
+        if let Some(value) = self.values.scalar("HealthStartupInterval")
+            && self.needs_api(&value, "HealthStartupInterval=", ApiVersion(1, 44), "25.0")
+        {
+            check.start_interval = self.time("HealthStartupInterval");
         }
         if check != Healthcheck::default() {
             self.create.healthcheck = Some(check);

@@ -39,12 +39,12 @@ impl Translation<'_> {
             config.config.insert(name.to_owned(), text.to_owned());
         }
         if config.driver == "journald" {
-            self.to_the_journal(&mut config);
+            self.log_as_the_unit(&mut config);
         }
         self.create.host_config.log_config = Some(config);
     }
 
-    fn to_the_journal(&mut self, config: &mut LogConfig) {
+    fn log_as_the_unit(&mut self, config: &mut LogConfig) {
         let labels = config.config.entry("labels".into()).or_default();
         if !labels.is_empty() {
             labels.push(',');

@@ -26,7 +26,7 @@ use super::create::{CreateBody, Empty};
 use super::docker_names::{check_name, image_name};
 use super::expand::Expander;
 use super::quantities::{self, SIGNAL, duration, signal};
-use super::read::Quadlet;
+use super::read::{Quadlet, sort};
 use super::spec::{AtStart, BindSource, Container, Notify, OnUnhealthy, Pull, PullPolicy, Reload};
 use super::values::{Value, Values, is_yes};
 use crate::host::ApiVersion;
@@ -53,7 +53,8 @@ pub fn slice_name(service: &UnitName) -> String {
     name
 }
 
-/// Translates a `.container` file for a host. `None` if it is invalid there; the findings say why.
+/// Translates a `.container` file for a host. `None` if it is invalid, there or anywhere; what is wrong there alone goes to
+/// `findings`.
 pub fn translate(
     quadlet: &Quadlet,
     service: &UnitName,
@@ -73,8 +74,12 @@ pub fn translate(
         mounted_images: Vec::new(),
     };
     let container = translation.container();
-    let is_valid = !translation.values.findings.iter().any(Finding::is_error);
-    findings.append(&mut translation.values.findings);
+    let mut found = translation.values.findings;
+    sort(&mut found);
+    // The same value may have been read more than once.
+    found.dedup();
+    let is_valid = !found.iter().chain(&quadlet.findings).any(Finding::is_error);
+    findings.append(&mut found);
     container.filter(|_| is_valid)
 }
 
@@ -323,12 +328,14 @@ impl Translation<'_> {
     /// The path in the container that a value names, if it is one and nothing else is mounted there.
     fn target(&mut self, value: &Value<'_>, key: &'static str, text: &str) -> Option<String> {
         if !text.starts_with('/') {
-            let message = format!("{key}: the path in the container has to be absolute, and '{text}' is not");
+            let message = format!("{key}: the path in the container has to be absolute; write '/{text}'");
             return self.values.refuse(value, message);
         }
         let target = clean_path(text);
         if target == "/" {
-            return self.values.refuse(value, format!("{key}: nothing can be mounted on '/' of a container"));
+            return self
+                .values
+                .refuse(value, format!("{key}: nothing can be mounted on '/' of a container; name a folder below it"));
         }
         if let Some(other) = self.targets.insert(target.clone(), key) {
             let message = format!("{key}: {other}= already mounts something on '{target}'; remove one of them");

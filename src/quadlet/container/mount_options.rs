@@ -117,7 +117,11 @@ impl Options {
             }
             _ => {
                 let near = nearest(name, KNOWN);
-                let advice = if near.is_some() { suggestion(near) } else { "; see 'sculler help keys'".into() };
+                let advice = if near.is_some() {
+                    suggestion(near)
+                } else {
+                    "; it can be ro, z, U, idmap, create, nocopy, rslave and others".into()
+                };
                 return Err(format!("has the option '{name}', which is unknown{advice}"));
             }
         }

@@ -25,7 +25,9 @@ pub(in crate::quadlet) fn parse_mount(text: &str) -> Result<MountLine, String> {
         };
         let place = match name.as_str() {
             "type" => {
-                line.kind = value.filter(|value| !value.is_empty()).ok_or("has 'type' without a value")?;
+                line.kind = value
+                    .filter(|value| !value.is_empty())
+                    .ok_or("has 'type' without a value; write one such as type=bind")?;
                 continue;
             }
             "src" | "source" => &mut line.source,
@@ -36,9 +38,13 @@ pub(in crate::quadlet) fn parse_mount(text: &str) -> Result<MountLine, String> {
             }
         };
         if place.is_some() {
-            return Err(format!("has '{name}' twice"));
+            return Err(format!("has '{name}' twice; remove one of them"));
         }
-        *place = Some(value.filter(|value| !value.is_empty()).ok_or_else(|| format!("has '{name}' without a value"))?);
+        *place = Some(
+            value
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| format!("has '{name}' without a value; write {name}=PATH"))?,
+        );
     }
     Ok(line)
 }
@@ -60,7 +66,7 @@ fn fields(text: &str) -> Result<Vec<String>, String> {
         let mut field = String::new();
         rest = quoted;
         loop {
-            let (part, after) = rest.split_once('"').ok_or("has a quote that is not closed")?;
+            let (part, after) = rest.split_once('"').ok_or("has a quote that is not closed; close it")?;
             field.push_str(part);
             rest = after;
             match after.strip_prefix('"') {
@@ -217,7 +223,7 @@ impl TmpfsOptions {
             }
             ("uid" | "gid" | "nr_inodes" | "nr_blocks", Some(text)) => {
                 if text.parse::<u64>().is_err() {
-                    return Err(format!("has '{name}={text}', which is no number"));
+                    return Err(format!("has '{name}={text}', which is no number; write digits alone"));
                 }
                 format!("{name}={text}")
             }

@@ -27,7 +27,10 @@ impl Translation<'_> {
         for value in &lines {
             if let Some(network) = self.parse_network(value) {
                 if matches!(network, Network::Mode(_)) && lines.len() > 1 {
-                    let message = format!("Network={} cannot be had together with other networks", value.text);
+                    let message = format!(
+                        "Network={} cannot be had together with other networks; remove one of them",
+                        value.text
+                    );
                     self.values.findings.push(value.error(message));
                     return;
                 }
@@ -44,8 +47,9 @@ impl Translation<'_> {
                 Network::Named(name, endpoint) => {
                     self.create.host_config.network_mode.get_or_insert_with(|| name.clone());
                     if endpoints.endpoints_config.insert(name.clone(), endpoint).is_some() {
-                        let finding =
-                            lines.last().map(|value| value.error(format!("the network {name} is named twice")));
+                        let finding = lines
+                            .last()
+                            .map(|value| value.error(format!("the network {name} is named twice; remove one of them")));
                         self.values.findings.extend(finding);
                     }
                 }
@@ -65,7 +69,7 @@ impl Translation<'_> {
         };
         let named = match name {
             "host" | "none" | "private" | "default" if options.is_some() => {
-                return self.refuse_network(value, &format!("'{name}' takes no options"));
+                return self.refuse_network(value, &format!("'{name}' takes no options; remove them"));
             }
             "host" | "none" => return Some(Network::Mode(name.to_owned())),
             "private" | "default" => return Some(Network::Mode("default".to_owned())),
@@ -85,7 +89,7 @@ impl Translation<'_> {
             }
             _ if name.ends_with(".container") => {
                 if options.is_some() {
-                    return self.refuse_network(value, "the network of a container takes no options");
+                    return self.refuse_network(value, "the network of a container takes no options; remove them");
                 }
                 return match self.context.others.find(name) {
                     Ok(resource) => Some(Network::Mode(format!("container:{}", resource.name))),
@@ -121,11 +125,17 @@ impl Translation<'_> {
             match name {
                 "ip" | "ip6" => match text.parse::<IpAddr>() {
                     Ok(address) => set_address(&mut endpoint, address),
-                    Err(_) => return self.refuse_network(value, &format!("'{text}' is no IP address")),
+                    Err(_) => {
+                        return self
+                            .refuse_network(value, &format!("'{text}' is no IP address; write one such as 10.5.0.10"));
+                    }
                 },
                 "mac" => {
                     if !is_mac(text) {
-                        return self.refuse_network(value, &format!("'{text}' is no MAC address"));
+                        return self.refuse_network(
+                            value,
+                            &format!("'{text}' is no MAC address; write one such as 02:42:ac:13:00:02"),
+                        );
                     }
                     if !self.needs_api(value, "the option mac=", ApiVersion(1, 44), "25.0") {
                         return None;
@@ -140,10 +150,18 @@ impl Translation<'_> {
                     endpoint.driver_opts.insert(DRIVER_NAME.into(), text.to_owned());
                 }
                 "host_interface_name" => {
-                    return self.refuse_network(value, "Docker names the host's side of the interface itself");
+                    return self.refuse_network(
+                        value,
+                        "Docker names the host's side of the interface itself; remove host_interface_name=",
+                    );
                 }
                 _ => {
-                    let advice = suggestion(nearest(name, OPTIONS));
+                    let near = nearest(name, OPTIONS);
+                    let advice = if near.is_some() {
+                        suggestion(near)
+                    } else {
+                        "; it takes ip, ip6, mac, alias, interface_name".into()
+                    };
                     return self.refuse_network(value, &format!("the option '{option}' is unknown{advice}"));
                 }
             }
@@ -175,13 +193,19 @@ impl Translation<'_> {
         if let Some(value) = ip {
             match value.text.parse::<Ipv4Addr>() {
                 Ok(address) => set_address(endpoint, IpAddr::V4(address)),
-                Err(_) => self.values.findings.push(value.error(format!("IP '{}' is no IPv4 address", value.text))),
+                Err(_) => self
+                    .values
+                    .findings
+                    .push(value.error(format!("IP '{}' is no IPv4 address; write one such as 10.5.0.10", value.text))),
             }
         }
         if let Some(value) = ip6 {
             match value.text.parse::<Ipv6Addr>() {
                 Ok(address) => set_address(endpoint, IpAddr::V6(address)),
-                Err(_) => self.values.findings.push(value.error(format!("IP6 '{}' is no IPv6 address", value.text))),
+                Err(_) => self
+                    .values
+                    .findings
+                    .push(value.error(format!("IP6 '{}' is no IPv6 address; write one such as fd00::10", value.text))),
             }
         }
     }
@@ -213,7 +237,7 @@ impl Translation<'_> {
         }
         for value in &dns {
             if value.text.parse::<IpAddr>().is_err() {
-                self.not_a::<()>(value, "is no IP address");
+                self.not_a::<()>(value, "is no IP address; write one such as 1.1.1.1");
             }
         }
         let texts = |values: Vec<Value<'_>>| values.into_iter().map(|value| value.text).collect();

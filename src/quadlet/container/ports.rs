@@ -51,7 +51,10 @@ impl Translation<'_> {
                 host_port: host_port.map(|port| port.to_string()).unwrap_or_default(),
             };
             if host_port.is_some() && self.is_taken(&binding, protocol) {
-                let message = format!("PublishPort: port {} of the host is published twice", binding.host_port);
+                let message = format!(
+                    "PublishPort: port {} of the host is published twice; remove one of them",
+                    binding.host_port
+                );
                 self.values.findings.push(value.error(message));
                 return;
             }
@@ -61,9 +64,19 @@ impl Translation<'_> {
         }
     }
 
+    /// An unspecified address has the port on all addresses of its kind.
     fn is_taken(&self, binding: &PortBinding, protocol: &str) -> bool {
+        let covers = |a: &str, b: &str| match a {
+            "" => true,
+            "0.0.0.0" => !b.contains(':'),
+            "::" => b.is_empty() || b.contains(':'),
+            _ => a == b,
+        };
+        let (address, port) = (binding.host_ip.as_str(), &binding.host_port);
         let ports = self.create.host_config.port_bindings.iter();
-        ports.filter(|(port, _)| port.ends_with(&format!("/{protocol}"))).any(|(_, taken)| taken.contains(binding))
+        let taken = ports.filter(|(key, _)| key.ends_with(&format!("/{protocol}"))).flat_map(|(_, taken)| taken);
+        let mut same = taken.filter(|other| other.host_port == *port);
+        same.any(|other| covers(&other.host_ip, address) || covers(address, &other.host_ip))
     }
 }
 
@@ -108,7 +121,7 @@ fn published(text: &str) -> Result<Published<'_>, &'static str> {
     let host = host.map(|host| range(host).ok_or(FORM)).transpose()?;
     let container = range(container).ok_or(FORM)?;
     if host.as_ref().is_some_and(|host| host.len() != container.len()) {
-        return Err("has ranges of different lengths");
+        return Err("has ranges of different lengths; make them equal");
     }
     Ok(Published { address, host, container, protocol })
 }

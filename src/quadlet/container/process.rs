@@ -26,15 +26,15 @@ impl Translation<'_> {
                 self.create.host_config.group_add.push(value.text);
             }
         }
-        if let Some(value) = self.values.scalar("ImageVolume") {
-            if !matches!(value.text.as_str(), "anonymous" | "bind") {
-                let message = format!(
-                    "ImageVolume={} does not work with Docker, which always makes anonymous volumes of an image's \
+        if let Some(value) = self.values.scalar("ImageVolume")
+            && !matches!(value.text.as_str(), "anonymous" | "bind")
+        {
+            let message = format!(
+                "ImageVolume={} does not work with Docker, which always makes anonymous volumes of an image's \
                      volumes; mount something else on the path by Volume= or Tmpfs=",
-                    value.text
-                );
-                self.values.findings.push(value.error(message));
-            }
+                value.text
+            );
+            self.values.findings.push(value.error(message));
         }
     }
 

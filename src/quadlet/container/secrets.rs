@@ -22,7 +22,7 @@ impl Translation<'_> {
         let (mut target, mut uid, mut gid, mut mode) = (None, 0, 0, 0o444);
         for part in parts.filter(|part| !part.is_empty()) {
             let (option, text) = part.split_once('=').ok_or_else(|| format!("has '{part}'; write NAME=VALUE"))?;
-            let number = || text.parse().map_err(|_| format!("has '{part}', which is no number"));
+            let number = || text.parse().map_err(|_| format!("has '{part}', which is no number; write digits alone"));
             match option {
                 "type" if text == "mount" => {}
                 "type" if text == "env" => {
@@ -45,7 +45,7 @@ impl Translation<'_> {
         }
         let is_plain = !name.is_empty() && !name.contains(['/', '=']) && name != "." && name != "..";
         if !is_plain {
-            return Err("has no name of a credential at its beginning".into());
+            return Err("has no name of a credential at its beginning; write NAME[,OPTION=VALUE]".into());
         }
         if !self.has_credential(name) {
             return Err(format!(

@@ -156,7 +156,8 @@ impl Translation<'_> {
                 if path.starts_with('/') || is_all {
                     paths.push(path.to_owned());
                 } else {
-                    let message = format!("{}: '{path}' is no absolute path in the container", value.key());
+                    let message =
+                        format!("{}: '{path}' is no absolute path in the container; write it from '/' on", value.key());
                     self.values.findings.push(value.error(message));
                 }
             }
