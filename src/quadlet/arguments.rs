@@ -45,7 +45,7 @@ pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
             _ => {
                 let (bytes, _) = word.get_or_insert_with(|| (Vec::new(), offset));
                 if c != '\\' {
-                    bytes.extend_from_slice(value[offset..after].as_bytes());
+                    bytes.extend_from_slice(&value.as_bytes()[offset..after]);
                 } else if after < value.len() {
                     let length = unescape_one(&value[after..], bytes).ok_or(UnsupportedEscape { offset })?;
                     next = after + length;

@@ -30,7 +30,8 @@ pub struct Expander<'a> {
     source: &'a Path,
     host: &'a Host,
     system: Option<&'a System>,
-    variables: BTreeMap<String, String>,
+    /// The error is a specifier's.
+    variables: BTreeMap<String, Result<String, Note>>,
     /// The key of `[Service]` that may set further variables.
     open: Option<&'static str>,
 }
@@ -51,9 +52,12 @@ impl<'a> Expander<'a> {
         for assignment in merged.list("Service", "Environment") {
             // systemd ignores what it cannot read; the check of the unit file says so.
             for word in split_arguments(&assignment.entry.value).map(|split| split.words).unwrap_or_default() {
-                let text = expander.specifiers(&word.text, &mut Vec::new()).into_owned();
+                let mut notes = Vec::new();
+                let text = expander.specifiers(&word.text, &mut notes).into_owned();
+                let error = notes.into_iter().find(|(severity, _)| *severity == Severity::Error);
                 if let Some((name, value)) = text.split_once('=') {
-                    expander.variables.insert(name.to_owned(), value.to_owned());
+                    let value = error.map_or_else(|| Ok(value.to_owned()), Err);
+                    expander.variables.insert(name.to_owned(), value);
                 }
             }
         }
@@ -107,7 +111,7 @@ impl<'a> Expander<'a> {
                 Meaning::Unknown => {
                     notes.push((
                         Severity::Error,
-                        format!("what %{letter} stands for is known on the host itself alone"),
+                        format!("what %{letter} stands for is known on the host itself alone; run this there"),
                     ));
                 }
                 Meaning::None => {
@@ -208,8 +212,13 @@ impl<'a> Expander<'a> {
     }
 
     fn variable(&self, name: &str, notes: &mut Vec<Note>) -> &str {
-        if let Some(value) = self.variables.get(name) {
-            return value;
+        match self.variables.get(name) {
+            Some(Ok(value)) => return value,
+            Some(Err(note)) => {
+                notes.push(note.clone());
+                return "";
+            }
+            None => {}
         }
         notes.push(match self.open {
             Some(key) => (

@@ -41,7 +41,10 @@ fn facts_of_another_host_are_errors() {
     let (service, host) = (UnitName::parse("a.service").unwrap(), host());
     let mut notes = Vec::new();
     Expander::new(&merged, &service, &host, &Platform::default()).value("%v %H", &mut notes);
-    assert_eq!(notes, [(Severity::Error, "what %v stands for is known on the host itself alone".to_owned())]);
+    assert_eq!(
+        notes,
+        [(Severity::Error, "what %v stands for is known on the host itself alone; run this there".to_owned())]
+    );
 }
 
 #[test]

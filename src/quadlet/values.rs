@@ -80,7 +80,7 @@ impl<'a> Values<'a> {
         let raw = &assignment.entry.value;
         let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let text = inner.unwrap_or(raw).to_owned();
-        Some(self.expanded(Value { text, assignment, offset: 0 }))
+        self.expanded(Value { text, assignment, offset: 0 })
     }
 
     /// A boolean; `None` if it is not set. Podman takes what it does not know for no.
@@ -89,7 +89,7 @@ impl<'a> Values<'a> {
         let assignment = self.merged.last(self.section, key).filter(|found| !found.entry.value.is_empty())?;
         let raw = &assignment.entry.value;
         let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
-        let value = self.expanded(Value { text, assignment, offset: 0 });
+        let value = self.expanded(Value { text, assignment, offset: 0 })?;
         if parse_boolean(&value.text).is_none() {
             let message = format!("{key} '{}' is no boolean and taken for 'no'; write 'yes' or 'no'", value.text);
             self.findings.push(value.warning(message));
@@ -101,7 +101,7 @@ impl<'a> Values<'a> {
     pub fn lines(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Lines]);
         let list = self.merged.list(self.section, key);
-        let values = list.into_iter().map(|assignment| {
+        let values = list.into_iter().filter_map(|assignment| {
             let text = assignment.entry.value.clone();
             self.expanded(Value { text, assignment, offset: 0 })
         });
@@ -117,7 +117,7 @@ impl<'a> Values<'a> {
                 match word {
                     Ok(word) => {
                         let value = Value { text: word.text.into_owned(), assignment, offset: word.offset };
-                        values.push(self.expanded(value));
+                        values.extend(self.expanded(value));
                     }
                     Err(quote) => {
                         let message = format!("{key}: this quote is not closed; close or escape it");
@@ -135,7 +135,7 @@ impl<'a> Values<'a> {
         self.expect(key, &[Kind::Arguments]);
         let list = self.merged.list(self.section, key);
         let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
-        raw.into_iter().map(|value| self.expanded(value)).filter(|value| !value.text.is_empty()).collect()
+        raw.into_iter().filter_map(|value| self.expanded(value)).filter(|value| !value.text.is_empty()).collect()
     }
 
     /// A command line; only the last assignment counts. `None` if there is none.
@@ -159,7 +159,7 @@ impl<'a> Values<'a> {
         let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
         let mut found = BTreeMap::new();
         for value in raw {
-            let value = self.expanded(value);
+            let Some(value) = self.expanded(value) else { continue };
             let (name, assigned) = match value.text.split_once('=') {
                 Some((name, assigned)) => (name.to_owned(), Some(assigned.to_owned())),
                 None => (value.text.clone(), None),
@@ -194,11 +194,13 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn expanded(&mut self, mut value: Value<'a>) -> Value<'a> {
+    /// `None` if it cannot be told what the value is: more need not be said of it.
+    fn expanded(&mut self, mut value: Value<'a>) -> Option<Value<'a>> {
         let mut notes = Vec::new();
         value.text = self.expander.value(&value.text, &mut notes);
+        let is_known = !notes.iter().any(|(severity, _)| *severity == Severity::Error);
         self.report(&value, notes);
-        value
+        is_known.then_some(value)
     }
 
     fn report(&mut self, value: &Value<'_>, notes: Vec<Note>) {
