@@ -127,7 +127,7 @@ fn file(folder: &Path, path: &Path) -> Arc<TextFile> {
 }
 
 /// What the other files make, as far as these cases need it.
-fn others(units: &[(Unit, Vec<Arc<TextFile>>)]) -> Others {
+fn others(units: &[(Unit, Vec<Arc<TextFile>>)]) -> Others<'static> {
     let mut others = Others::default();
     for (unit, _) in units {
         let merged = sculler::quadlet::Merged::of(unit);

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::fields::Fields;
 use super::image::RETRIES;
 use super::names;
+use super::quantities::{DURATION, duration};
 use super::read::Quadlet;
 use super::spec;
 use crate::unit::values::parse_boolean;
@@ -48,7 +49,8 @@ fn build(fields: &mut Fields<'_>) -> Option<spec::Build> {
 
 /// `ImageTag=`, all of them; the first is what other files call the image.
 pub fn tags(fields: &mut Fields<'_>) -> Vec<String> {
-    fields.lines("ImageTag").iter().map(|field| names::with_tag(&field.text)).collect()
+    let tags = fields.lines("ImageTag");
+    tags.iter().filter_map(|tag| names::image(fields, tag)).collect()
 }
 
 /// The folder or URL that is sent, and the file in it.
@@ -145,12 +147,10 @@ pub fn platform(fields: &mut Fields<'_>, os: Option<String>) -> Option<String> {
 
 /// `RetryDelay=` in microseconds.
 pub fn delay(fields: &mut Fields<'_>) -> Option<u64> {
-    let field = fields.scalar("RetryDelay")?;
-    let digits = field.text.strip_suffix("ms").or_else(|| field.text.strip_suffix('s')).unwrap_or(&field.text);
-    let unit = if field.text.ends_with("ms") { 1_000 } else { 1_000_000 };
-    let delay = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let value = fields.scalar("RetryDelay")?;
+    let delay = duration(&value.text).and_then(|nanoseconds| u64::try_from(nanoseconds / 1000).ok());
     if delay.is_none() {
-        fields.report(&field, format!("RetryDelay '{}' is no time; write one such as '5s'", field.text));
+        fields.report(&value, format!("RetryDelay '{}' {DURATION}", value.text));
     }
     delay
 }

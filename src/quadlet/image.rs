@@ -34,24 +34,28 @@ fn pulled(fields: &mut Fields<'_>) -> Option<spec::Image> {
         auth_file: fields.path("AuthFile").map(Into::into),
         credentials: fields.text("Creds"),
     };
-    let tag = fields.text("ImageTag").map(|tag| names::with_tag(&tag));
+    let tag = match fields.scalar("ImageTag") {
+        Some(tag) => Some(names::image(fields, &tag)?),
+        None => None,
+    };
     Some(spec::Image { image, pull, tag, all_tags })
 }
 
 /// What other files call the image: the tag that it gets, else its own name.
 pub fn name(fields: &mut Fields<'_>) -> Option<String> {
-    if let Some(tag) = fields.text("ImageTag") {
-        return Some(names::with_tag(&tag));
+    if let Some(tag) = fields.scalar("ImageTag") {
+        return names::image(fields, &tag);
     }
     reference(fields, false)
 }
 
 fn reference(fields: &mut Fields<'_>, all_tags: bool) -> Option<String> {
     let image = fields.scalar("Image")?;
+    let with_tag = names::image(fields, &image)?;
     if !all_tags {
-        return Some(names::with_tag(&image.text));
+        return Some(with_tag);
     }
-    if names::with_tag(&image.text) == image.text {
+    if with_tag == image.text {
         fields.report(&image, "AllTags= pulls every tag, so the image cannot have one; leave it out of Image=");
     }
     Some(image.text)

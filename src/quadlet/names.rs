@@ -1,8 +1,10 @@
 //! The names that a Quadlet file stands for: its service, and what the Engine calls what it makes
 //! (podman: pkg/systemd/quadlet/quadlet.go, `getServiceName()`, `getContainerName()` and their like).
 
+use super::docker_names::{check_name, image_name};
 use super::fields::Fields;
 use super::merged::{Assignment, Merged};
+use super::values::Value;
 use crate::unit::{Diagnostic, Finding, UnitName, UnitType};
 
 /// The service of a Quadlet file: `web.service` for `web.container`, `data-volume.service` for `data.volume`,
@@ -69,13 +71,13 @@ pub fn resource(fields: &mut Fields<'_>, name: &UnitName, service: &UnitName) ->
     let key = name_key(unit_type);
     if let Some(given) = fields.scalar(key) {
         return match objection(unit_type, &given.text) {
-            Some(objection) => fields.refuse(&given, format!("{key} '{}' {objection}", given.text)),
+            Some(objection) => fields.refuse(&given, format!("{key} {objection}")),
             None => Some(given.text),
         };
     }
     let default = default_resource(name, service);
     let Some(objection) = objection(unit_type, &default) else { return Some(default) };
-    let message = format!("the default name '{default}' {objection}; give it another one by {key}=");
+    let message = format!("the {unit_type}'s name {objection}; set another one by {key}=");
     let diagnostic = Diagnostic::error(0, 0, message);
     let path = fields.merged().path().to_owned();
     fields.findings.push(Finding { path, diagnostic });
@@ -97,24 +99,12 @@ fn default_resource(name: &UnitName, service: &UnitName) -> String {
 /// Networks that the Engine makes itself (moby: runconfig/hostconfig_unix.go).
 const ENGINE_NETWORKS: [&str; 4] = ["bridge", "default", "host", "none"];
 
-/// Why the Engine would not take a name, and what to do (moby: daemon/names/names.go; Podman's own names follow the same
-/// rule, but may have a single character).
-pub fn objection(unit_type: UnitType, name: &str) -> Option<String> {
-    let is_first = |c: char| c.is_ascii_alphanumeric();
-    let is_other = |c: char| is_first(c) || matches!(c, '_' | '.' | '-');
-    if let Some(c) = name.chars().next().filter(|c| !is_first(*c)) {
-        return Some(format!("begins with {c:?}, which Docker refuses; begin with a letter or a digit"));
-    }
-    if let Some(c) = name.chars().find(|c| !is_other(*c)) {
-        return Some(format!("holds {c:?}, which Docker refuses; letters, digits and '_.-' are allowed"));
-    }
-    if name.len() < 2 && unit_type != UnitType::Network {
-        return Some("is too short for Docker; write at least two characters".to_owned());
-    }
+/// Why the Engine would not take a name.
+fn objection(unit_type: UnitType, name: &str) -> Option<String> {
     if unit_type == UnitType::Network && ENGINE_NETWORKS.contains(&name) {
-        return Some("is a network of Docker's own; choose another name".to_owned());
+        return Some(format!("'{name}' is a network of Docker's own; choose another name"));
     }
-    None
+    check_name(name).err()
 }
 
 /// A scalar without the pair of quotes around it (podman: pkg/systemd/parser/unitfile.go, `stripQuotes()`).
@@ -122,10 +112,12 @@ fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
-/// An image's name with a tag or a digest: `latest` if it has none, as Docker and Podman read it.
-pub fn with_tag(image: &str) -> String {
-    let last = image.rsplit_once('/').map_or(image, |(_, last)| last);
-    if last.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
+/// The image that a value names, with a tag.
+pub fn image(fields: &mut Fields<'_>, value: &Value<'_>) -> Option<String> {
+    match image_name(&value.text) {
+        Ok(name) => Some(name),
+        Err(message) => fields.refuse(value, format!("{} {message}", value.key())),
+    }
 }
 
 /// Whether a value names a file that makes an image, rather than an image.
@@ -180,26 +172,14 @@ mod tests {
             ("web.container", "[Container]\nServiceName=a b\n", "no name for a service"),
             ("web@.container", "[Container]\nServiceName=www\n", "write 'ServiceName=www@'"),
             ("web.container", "[Container]\nServiceName=www@\n", "leave it out"),
-            ("web.container", "[Container]\nContainerName=a@b\n", "holds '@'"),
-            ("web.container", "[Container]\nContainerName=_a\n", "begins with '_'"),
-            ("web.container", "[Container]\nContainerName=a\n", "two characters"),
-            (r"web@a\x2db.container", "", "give it another one by ContainerName="),
+            ("web.container", "[Container]\nContainerName=a@b\n", "'a@b' is no name that Docker accepts"),
+            ("web.container", "[Container]\nContainerName=_a\n", "'_a' is no name"),
+            ("web.container", "[Container]\nContainerName=a\n", "'a' is no name"),
+            (r"web@a\x2db.container", "", "set another one by ContainerName="),
             ("a.network", "[Network]\nNetworkName=host\n", "Docker's own"),
         ] {
             let error = names(file, text).unwrap_err();
             assert!(error.contains(words), "{file} {text:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn images_without_a_tag_get_one() {
-        for (image, full) in [
-            ("nginx", "nginx:latest"),
-            ("nginx:1.27", "nginx:1.27"),
-            ("localhost:5000/nginx", "localhost:5000/nginx:latest"),
-            ("nginx@sha256:00", "nginx@sha256:00"),
-        ] {
-            assert_eq!(with_tag(image), full);
         }
     }
 }

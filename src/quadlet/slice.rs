@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::merged::Merged;
+use super::merged::{Assignment, Merged};
 use crate::unit::{Digest, Finding, UnitName, systemd_keys};
 
 /// A container's slice.
@@ -21,9 +21,8 @@ const NAME_MAX: usize = 255;
 impl Slice {
     /// The slice of a service; `None` if `[Service]` names another one, which cannot have limits of this service.
     pub fn of(service: &UnitName, merged: &Merged, findings: &mut Vec<Finding>) -> Option<Self> {
-        let given = merged.last("Service", "Slice").filter(|assignment| !assignment.entry.value.is_empty());
         let limits = merged.section("Service").filter(|assignment| is_limit(&assignment.entry.key));
-        if let Some(given) = given {
+        if let Some(given) = given(merged) {
             let slice = &given.entry.value;
             findings.extend(limits.map(|limit| {
                 let key = &limit.entry.key;
@@ -54,6 +53,11 @@ impl Slice {
         }
         Some(text)
     }
+}
+
+/// `Slice=` of `[Service]`.
+pub fn given(merged: &Merged) -> Option<Assignment<'_>> {
+    merged.last("Service", "Slice").filter(|assignment| !assignment.entry.value.is_empty())
 }
 
 /// Whether a key of `[Service]` is systemd.resource-control(5)'s: then a slice knows it, too.

@@ -60,10 +60,7 @@ impl Translator<'_> {
             context: self.context,
         };
         let rendered = source.render(findings);
-        let mut request = request?;
-        if let (Request::Container(container), Some(slice)) = (&mut request, &rendered.slice) {
-            container.create.host_config.cgroup_parent = Some(slice.name.clone());
-        }
+        let request = request?;
         let run = self.run_digest();
         let resource = match &request {
             Request::Container(container) => Some(container.name.clone()),

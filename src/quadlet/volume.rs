@@ -52,7 +52,7 @@ pub fn image(fields: &mut Fields<'_>) -> Option<String> {
     if names::is_image_file(&image.text) {
         return fields.other(&image, &image.text).map(|resource| resource.name.clone());
     }
-    Some(names::with_tag(&image.text))
+    names::image(fields, &image)
 }
 
 fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {

@@ -29,29 +29,12 @@ use super::quantities::{self, SIGNAL, duration, signal};
 use super::read::{Quadlet, sort};
 use super::spec::{AtStart, BindSource, Container, Notify, OnUnhealthy, Pull, PullPolicy, Reload};
 use super::values::{Value, Values, is_yes};
+use super::{service, slice};
 use crate::host::ApiVersion;
 use crate::unit::{Finding, UnitName};
 
 pub(super) use mounts::parse_mount;
 pub(super) use volumes::split_volume;
-
-/// The slice of a unit: the parent of its container's cgroup, and where the limits of `[Service]` go.
-///
-/// A `-` in a slice's name would make it a part of another one, and `@` is not allowed in it (systemd.slice(5)); a `\`
-/// is escaped too, so that no two units share a slice.
-pub fn slice_name(service: &UnitName) -> String {
-    let mut name = "sculler-".to_owned();
-    for c in service.stem().chars() {
-        match c {
-            '-' => name.push_str("\\x2d"),
-            '@' => name.push_str("\\x40"),
-            '\\' => name.push_str("\\x5c"),
-            c => name.push(c),
-        }
-    }
-    name.push_str(".slice");
-    name
-}
 
 /// Translates a `.container` file for a host. `None` if it is invalid, there or anywhere; what is wrong there alone goes to
 /// `findings`.
@@ -269,17 +252,8 @@ impl Translation<'_> {
     /// What binds the container's scope to the unit (see ARCHITECTURE.md): with it systemd itself stops the container
     /// whenever the unit ends, and leaves it while the unit restarts.
     fn cgroup(&mut self) {
-        const STOP_TIMEOUT: i64 = 10;
-        let slice = slice_name(self.service);
-        // systemd: UNIT_NAME_MAX
-        if slice.len() > 255 {
-            let message =
-                format!("the name is too long: its slice '{slice}' would have more than 255 bytes; shorten it");
-            let path = self.values.merged().path().to_owned();
-            self.values.findings.push(Finding { path, diagnostic: crate::unit::Diagnostic::error(0, 0, message) });
-        }
-        self.create.host_config.cgroup_parent = Some(slice);
-        if self.context.platform.docker_api < ApiVersion(1, 43) || self.context.platform.systemd < 254 {
+        self.create.host_config.cgroup_parent = Some(self.slice());
+        if !service::is_bound(self.context.platform) {
             return;
         }
         // In GVariant's text format.
@@ -288,8 +262,16 @@ impl Translation<'_> {
         for property in ["BindsTo", "Before"] {
             annotations.insert(format!("org.systemd.property.{property}"), format!("[\"{service}\"]"));
         }
-        let timeout = self.create.stop_timeout.unwrap_or(STOP_TIMEOUT);
+        let timeout = self.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
         annotations.insert("org.systemd.property.TimeoutStopSec".into(), timeout.to_string());
+    }
+
+    /// The slice of the container's own, or the one that `[Service]` names.
+    fn slice(&self) -> String {
+        match slice::given(self.values.merged()) {
+            Some(given) => self.values.expander.specifiers(&given.entry.value, &mut Vec::new()).into_owned(),
+            None => slice::name(self.service),
+        }
     }
 
     /// Whether the Engine's API is new enough for what a value asks; if not, that is an error.
