@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::apply;
 use crate::config::{self, Settings};
 use crate::host::{Host, Platform, System};
+use crate::quadlet::names;
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
@@ -120,6 +121,18 @@ pub fn unit_name(text: &str) -> anyhow::Result<UnitName> {
         text.rsplit_once('.').is_some_and(|(_, suffix)| crate::unit::UnitType::from_suffix(suffix).is_some());
     let full = if has_type { text.to_owned() } else { format!("{text}.service") };
     UnitName::parse(&full).with_context(|| format!("'{text}' is no unit name"))
+}
+
+/// The unit that systemd runs for what people name: the service of a Quadlet file.
+pub fn running_name(directory: Result<&Directory, &ScanError>, name: &UnitName) -> UnitName {
+    if let Some(verdict) = directory.ok().and_then(|directory| directory.verdict(name)) {
+        return verdict.runs_as.clone();
+    }
+    match name.unit_type().is_quadlet() {
+        // Its file may be gone; only ServiceName= could have said otherwise.
+        true => names::default_service(name).unwrap_or_else(|_| name.clone()),
+        false => name.clone(),
+    }
 }
 
 fn is_running(pid: u32) -> bool {

@@ -3,31 +3,10 @@
 
 use super::context::Context;
 use super::merged::Assignment;
+use crate::unit::check::{QUADLET_DEPENDENCIES, names_quadlet_file};
 use crate::unit::specifier;
 use crate::unit::words::split_words;
-use crate::unit::{Finding, UnitName, UnitType};
-
-/// The keys whose values may name Quadlet files.
-pub const KEYS: [&str; 15] = [
-    "After",
-    "Before",
-    "BindsTo",
-    "Conflicts",
-    "OnFailure",
-    "OnSuccess",
-    "PartOf",
-    "PropagatesReloadTo",
-    "PropagatesStopTo",
-    "ReloadPropagatedFrom",
-    "Requires",
-    "Requisite",
-    "StopPropagatedFrom",
-    "Upholds",
-    "Wants",
-];
-
-/// Types of Quadlet files that sculler does not run.
-const FOREIGN_TYPES: [&str; 3] = ["pod", "kube", "artifact"];
+use crate::unit::{Finding, UnitName};
 
 /// The value with services in the place of Quadlet files; `None` if it names none.
 pub fn translated(
@@ -36,12 +15,12 @@ pub fn translated(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<String> {
-    if !KEYS.contains(&assignment.entry.key.as_str()) || !has_file(&assignment.entry.value) {
+    if !QUADLET_DEPENDENCIES.contains(&assignment.entry.key.as_str()) || !names_any(&assignment.entry.value) {
         return None;
     }
     let mut words = Vec::new();
     for word in split_words(&assignment.entry.value).map_while(Result::ok) {
-        if !is_file(&word.text) {
+        if !names_quadlet_file(&word.text) {
             words.push(word.text.into_owned());
             continue;
         }
@@ -60,12 +39,6 @@ pub fn translated(
     Some(words.join(" "))
 }
 
-fn has_file(value: &str) -> bool {
-    split_words(value).map_while(Result::ok).any(|word| is_file(&word.text))
-}
-
-/// Whether a word names a Quadlet file rather than a unit.
-fn is_file(word: &str) -> bool {
-    let suffix = word.rsplit_once('.').map_or("", |(_, suffix)| suffix);
-    FOREIGN_TYPES.contains(&suffix) || UnitType::from_suffix(suffix).is_some_and(UnitType::is_quadlet)
+fn names_any(value: &str) -> bool {
+    split_words(value).map_while(Result::ok).any(|word| names_quadlet_file(&word.text))
 }

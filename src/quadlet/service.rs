@@ -117,11 +117,17 @@ impl Source<'_> {
 
     fn unit_section(&self, findings: &mut Vec<Finding>) -> String {
         let mut text = String::from("[Unit]\n");
+        let (names, rest): (Vec<_>, Vec<_>) = self
+            .merged
+            .section("Unit")
+            .partition(|assignment| matches!(assignment.entry.key.as_str(), "Description" | "Documentation"));
+        names.iter().for_each(|assignment| write_entry(&mut text, assignment));
+        // First, so that an empty After= of the file takes it back.
         let waits = self.merged.last("Quadlet", "DefaultDependencies").and_then(|a| parse_boolean(&a.entry.value));
         if waits != Some(false) {
             text += "Wants=network-online.target\nAfter=network-online.target\n";
         }
-        for assignment in self.merged.section("Unit") {
+        for assignment in rest {
             match dependencies::translated(&assignment, self.service, self.context, findings) {
                 Some(value) => {
                     let _ = writeln!(text, "{}={value}", assignment.entry.key);
@@ -131,12 +137,20 @@ impl Source<'_> {
         }
         // Containers die with the Engine, unless it keeps them, and have to come back with it; volumes and the like stay.
         let dies = self.is_container() && !self.context.platform.live_restore;
-        let _ = write!(text, "{}=docker.service\nAfter=docker.service\n", if dies { "Requires" } else { "Wants" });
-        for service in &self.needs.services {
-            let _ = write!(text, "Requires={service}\nAfter={service}\n");
+        let services: Vec<&str> = self.needs.services.iter().map(UnitName::as_str).collect();
+        let mut required = services.clone();
+        if dies {
+            required.insert(0, "docker.service");
+        } else {
+            text += "Wants=docker.service\n";
         }
-        for path in &self.needs.paths {
-            let _ = writeln!(text, "RequiresMountsFor={}", quoted(path));
+        if !required.is_empty() {
+            let _ = writeln!(text, "Requires={}", required.join(" "));
+        }
+        let _ = writeln!(text, "After={}", [vec!["docker.service"], services].concat().join(" "));
+        if !self.needs.paths.is_empty() {
+            let paths: Vec<String> = self.needs.paths.iter().map(|path| quoted(path)).collect();
+            let _ = writeln!(text, "RequiresMountsFor={}", paths.join(" "));
         }
         text
     }
