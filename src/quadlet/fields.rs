@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::context::{Context, Resource};
 use super::expand::Expander;
-use super::merged::Merged;
+use super::merged::{Assignment, Merged};
 use super::values::{Value, Values};
 use crate::host::ApiVersion;
 use crate::unit::{Finding, UnitName};
@@ -96,13 +96,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Tells that the host's Engine is too old for a value.
-    pub fn needs_api(&mut self, value: &Value<'_>, needed: ApiVersion, what: &str) {
+    /// Tells that the host's Engine is too old for what a line asks; `docker` is the release that brought it.
+    pub fn needs_api(&mut self, line: &Assignment<'_>, what: &str, needed: ApiVersion, docker: &str) {
         let found = self.context.platform.docker_api;
         if found < needed {
-            let message =
-                format!("{what} needs API {needed} of Docker, this host has {found}; upgrade Docker, or leave it out");
-            self.report(value, message);
+            let message = format!(
+                "{what} needs version {needed} of Docker's API (Docker {docker}), and this host's Engine speaks {found}; \
+                 update Docker, or remove it"
+            );
+            self.values.findings.push(line.error_at(0, message));
         }
     }
 }

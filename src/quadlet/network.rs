@@ -99,9 +99,9 @@ fn ipv6(fields: &mut Fields<'_>, pools: &[IpamPool]) -> bool {
     let has_subnet = pools.iter().any(|pool| subnet_of(&pool.subnet).is_some_and(|address| address.is_ipv6()));
     if is_enabled
         && !has_subnet
-        && let Some(field) = fields.scalar("IPv6")
+        && let Some(line) = fields.merged().last("Network", "IPv6")
     {
-        fields.needs_api(&field, IPV6_POOLS, "IPv6= without an IPv6 Subnet=");
+        fields.needs_api(&line, "IPv6= without an IPv6 Subnet=", IPV6_POOLS, "27.0");
     }
     // A subnet that nobody may use would be refused.
     is_enabled || has_subnet

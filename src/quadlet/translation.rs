@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::container;
-use super::context::Context;
-use super::read::Quadlet;
+use super::context::{Asked, Context};
+use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
 use super::slice;
 use super::spec::{self, Request, Spec};
@@ -33,6 +33,7 @@ pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Opt
     let quadlet = Quadlet::read(unit);
     let mut findings = Vec::new();
     let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
+    sort(&mut findings);
     let is_valid = !findings.iter().any(Finding::is_error);
     (translation.filter(|_| is_valid), findings)
 }
@@ -50,8 +51,8 @@ impl Translator<'_> {
         let request = self.request(findings);
         // What the file's own section names has to be there first; what [Unit] names, has its own say in that.
         let mut needs = request.as_ref().map(needs).unwrap_or_default();
-        let asked = self.context.others.asked();
-        needs.services = asked.values().flatten().map(|resource| resource.service.clone()).collect();
+        let used = self.context.others.asked();
+        needs.services = used.values().flatten().map(|resource| resource.service.clone()).collect();
         let source = Source {
             unit_type,
             service: self.service,
@@ -61,7 +62,7 @@ impl Translator<'_> {
         };
         let rendered = source.render(findings);
         let request = request?;
-        let run = self.run_digest();
+        let run = self.run_digest(&used);
         let resource = match &request {
             Request::Container(container) => Some(container.name.clone()),
             Request::Volume(volume) => Some(volume.create.name.clone()),
@@ -91,7 +92,7 @@ impl Translator<'_> {
     fn request(&self, findings: &mut Vec<Finding>) -> Option<Request> {
         let Self { quadlet, service, context, .. } = self;
         Some(match quadlet.name.unit_type() {
-            UnitType::Volume => Request::Volume(volume::translate(quadlet, service, context, findings)?),
+            UnitType::Volume => volume::translate(quadlet, service, context, findings)?,
             UnitType::Network => Request::Network(network::translate(quadlet, service, context, findings)?),
             UnitType::Image => Request::Image(image::translate(quadlet, service, context, findings)?),
             UnitType::Build => Request::Build(build::translate(quadlet, service, context, findings)?),
@@ -101,7 +102,7 @@ impl Translator<'_> {
 
     /// Of what can matter to the running container: the source, and what it uses of others. Never of what it is rendered
     /// to, so that another version of sculler restarts nothing. Limits are changed in what runs.
-    fn run_digest(&self) -> Digest {
+    fn run_digest(&self, used: &Asked) -> Digest {
         let files: Vec<_> = self.quadlet.merged.files().collect();
         let source = digest::run_digest_without(&files, |section, key| section == "Service" && slice::is_limit(key));
         let mut parts = vec![spec::VERSION.to_string(), source.to_string()];
@@ -110,10 +111,12 @@ impl Translator<'_> {
             parts.push(digest::run_digest(&texts.collect::<Vec<_>>().iter().collect::<Vec<_>>()).to_string());
         }
         for (file, answer) in self.context.others.asked() {
-            if let Ok(resource) = answer {
-                parts.extend([file, resource.service.to_string(), resource.name.clone()]);
+            let Ok(resource) = answer else { continue };
+            parts.push(resource.service.to_string());
+            // Of a mere dependency nothing else matters.
+            if used.contains_key(&file) {
+                parts.extend([file, resource.name.clone(), resource.no_copy.to_string()]);
                 parts.extend(resource.image.clone());
-                parts.push(resource.no_copy.to_string());
             }
         }
         Digest::of(parts.iter().map(String::as_bytes))

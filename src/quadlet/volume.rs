@@ -3,9 +3,10 @@
 use super::context::Context;
 use super::create::VolumeBody;
 use super::fields::Fields;
+use super::image::RETRIES;
 use super::names;
 use super::read::Quadlet;
-use super::spec;
+use super::spec::{Image, Pull, PullPolicy, Request, Volume};
 use crate::unit::{Finding, UnitName};
 
 /// The driver of volumes that are an image's content.
@@ -17,20 +18,28 @@ pub fn translate(
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
-) -> Option<spec::Volume> {
+) -> Option<Request> {
     let mut fields = Fields::new("Volume", &quadlet.merged, service, context);
     let translation = volume(&mut fields, &quadlet.name, service);
     fields.finish(translation, findings)
 }
 
-fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Option<spec::Volume> {
+fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Option<Request> {
     let name = names::resource(fields, file, service)?;
     let driver = fields.text("Driver");
     let mut body = VolumeBody { name, labels: fields.labels(), ..VolumeBody::default() };
     if driver.as_deref() == Some(IMAGE_DRIVER) {
         // Docker has no such volumes: the containers that use it mount the image itself.
-        image(fields)?;
-        return Some(spec::Volume { create: body, uid: None, gid: None });
+        let pull = Pull {
+            policy: PullPolicy::Missing,
+            retries: RETRIES,
+            retry_delay_usec: None,
+            platform: None,
+            auth_file: None,
+            credentials: None,
+        };
+        let image = image(fields)?;
+        return Some(Request::Image(Image { image, pull, tag: None, all_tags: false }));
     }
     if let Some(image) = fields.scalar("Image") {
         fields.report(&image, "Image= is for volumes that are an image's content; write 'Driver=image' as well");
@@ -38,7 +47,7 @@ fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Optio
     body.driver = driver;
     options(fields, &mut body);
     let (uid, gid) = (fields.number("UID"), fields.number("GID"));
-    Some(spec::Volume { create: body, uid, gid })
+    Some(Request::Volume(Volume { create: body, uid, gid }))
 }
 
 /// The image of a volume with `Driver=image`.

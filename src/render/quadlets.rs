@@ -183,7 +183,11 @@ impl Work<'_> {
             None => (None, Vec::new()),
         };
         let asked = others.into_asked();
-        findings.extend(more.into_iter().flatten().cloned());
+        if let Some(more) = more {
+            // What follows from that says nothing new.
+            findings.retain(|finding| !finding.is_error());
+            findings.extend(more.iter().cloned());
+        }
         let result = translation.filter(|_| more.is_none()).map(|translation| rendered(unit, translation));
         let (unit, resource) = (unit.clone(), resource.clone());
         Arc::new(Translated { unit, resource, asked, result, findings, is_refused: more.is_some() })
