@@ -57,6 +57,17 @@ fn every_key_has_a_case() {
     assert!(lacking.is_empty(), "no case below tests/quadlet has:\n{}", lacking.join("\n"));
 }
 
+#[test]
+fn the_page_of_keys_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/quadlet-keys.md");
+    let page = sculler::quadlet::key_list::markdown();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == page, "docs/quadlet-keys.md is not what the table says (UPDATE=1 rewrites it)");
+}
+
 fn cases_of_quadlet() -> Vec<PathBuf> {
     entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quadlet"))
 }

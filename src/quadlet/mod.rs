@@ -10,6 +10,7 @@ pub mod context;
 pub mod create;
 pub mod docker_names;
 pub mod expand;
+pub mod key_list;
 pub mod merged;
 pub mod options;
 pub mod quantities;
