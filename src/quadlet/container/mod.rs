@@ -37,14 +37,15 @@ pub(super) use volumes::split_volume;
 
 /// The slice of a unit: the parent of its container's cgroup, and where the limits of `[Service]` go.
 ///
-/// A `-` in a slice's name would make it a part of another one, and `@` is not allowed in it (systemd.slice(5)); a `\`
-/// is escaped too, so that no two units share a slice.
+/// A `-` in a slice's name would make it a part of another one, and `@` is not allowed in it (systemd.slice(5)); runc parts
+/// the cgroup's path at `:`. A `\` is escaped too, so that no two units share a slice.
 pub fn slice_name(service: &UnitName) -> String {
     let mut name = "sculler-".to_owned();
     for c in service.stem().chars() {
         match c {
             '-' => name.push_str("\\x2d"),
             '@' => name.push_str("\\x40"),
+            ':' => name.push_str("\\x3a"),
             '\\' => name.push_str("\\x5c"),
             c => name.push(c),
         }

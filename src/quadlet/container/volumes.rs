@@ -142,6 +142,11 @@ impl Translation<'_> {
             return;
         }
         let read_only = options.read_only == Some(true);
+        if name.is_empty() && (read_only || options.subpath.is_some()) {
+            let message = "has no source, so it cannot be read-only or a subpath of one; name a volume";
+            self.refuse_mount(value, message);
+            return;
+        }
         if let Some(label) = options.label {
             if options.subpath.is_some() || name.is_empty() {
                 self.refuse_mount(value, &format!("cannot have {label} together with subpath or without a name"));
