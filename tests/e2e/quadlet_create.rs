@@ -38,6 +38,52 @@ fn the_engine_accepts_each_create_body_and_shows_its_values() {
     assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
 }
 
+/// What the Engine checks only when it starts a container: mounts, tmpfs options, masks, ports, addresses.
+#[test]
+fn the_engine_starts_what_it_accepted() {
+    let host = Host::boot("quadlet-start").docker().up();
+    host.sh("docker pull -q busybox:latest");
+    host.sh("docker network create --ipv6 --subnet 10.5.0.0/24 --subnet fd00::/64 systemd-net");
+    host.sh("docker network create --ipv6 --subnet 10.6.0.0/24 --subnet fd01::/64 front");
+    host.sh("docker network create by-name");
+    host.sh("mount --make-rshared /");
+    // A subpath has to be there before.
+    host.sh("docker run --rm -v named:/named busybox:latest mkdir -p /named/sub/dir");
+    let mut failed = Vec::new();
+    for (case, containers) in cases() {
+        for (file, mut container) in containers {
+            let create_body = &mut container["create"];
+            let mode = create_body["HostConfig"]["NetworkMode"].as_str().unwrap_or_default();
+            if needs_more(create_body) || mode.starts_with("container:") {
+                continue;
+            }
+            // What an image without files but busybox cannot have.
+            create_body["Cmd"] = serde_json::json!(["sleep", "60"]);
+            for field in ["Entrypoint", "User"] {
+                create_body.as_object_mut().unwrap().remove(field);
+            }
+            let host_config = create_body["HostConfig"].as_object_mut().unwrap();
+            // Nor can these hosts raise limits, and their kernel has no SCTP.
+            for field in ["Devices", "DeviceRequests", "GroupAdd", "Ulimits"] {
+                host_config.remove(field);
+            }
+            if let Some(ports) = host_config.get_mut("PortBindings").and_then(Value::as_object_mut) {
+                ports.retain(|port, _| !port.ends_with("/sctp"));
+            }
+            // There is no service here that the scope could be bound to.
+            host_config.remove("Annotations");
+            let name = container["name"].as_str().unwrap().to_owned();
+            let result = create(&host, &container);
+            let started = host.run(&["docker", "start", &name]);
+            if result.is_err() || !started.ok() {
+                failed.push(format!("{case}/{file}: {result:?} {}", started.stderr));
+            }
+            host.sh("docker ps -aq | xargs -r docker rm -fv");
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
 /// Names that need escapes, in the slice and in the annotations.
 #[test]
 fn a_container_is_in_the_slice_of_its_unit_and_bound_to_it() {
