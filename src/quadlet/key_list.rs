@@ -1,4 +1,4 @@
-//! The table of keys, for readers: `sculler help keys` and docs/quadlet-keys.md.
+//! The table of keys, for readers: `sculler help keys`, docs/quadlet-keys.md and docs/sculler-keys.5.
 
 use std::fmt::Write as _;
 
@@ -48,6 +48,32 @@ pub fn markdown() -> String {
         }
     }
     page
+}
+
+/// The manual page docs/sculler-keys.5 (man-pages(7)).
+pub fn manual() -> String {
+    let mut page = ".\\\" Made from src/quadlet/options.rs; UPDATE=1 cargo test --test quadlet makes it anew.\n\
+        .TH SCULLER-KEYS 5 \"\" \"sculler\" \"File formats\"\n.SH NAME\n\
+        sculler-keys \\- keys of .container, .volume, .network, .image and .build files\n.SH DESCRIPTION\n\
+        The files are those of\n.BR podman-systemd.unit (5);\n\
+        this is what becomes of each key with Docker Engine. What is refused makes the file invalid, at its line.\n"
+        .to_owned();
+    for (section, keys) in SECTIONS {
+        let _ = writeln!(page, ".SH [{}]", section.to_uppercase());
+        for key in keys {
+            let (how, what) = handling(key);
+            let _ = writeln!(page, ".TP\n.BR {}=\n{}.", key.name, roff(key.help));
+            let _ = writeln!(page, ".br\n{how}: {}", roff(what));
+        }
+    }
+    page.push_str(".SH SEE ALSO\n.BR sculler (8),\n.BR podman-systemd.unit (5),\n.BR systemd.unit (5)\n");
+    page
+}
+
+/// A `\` begins a request of roff, a `'` or `.` at the beginning of a line too.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
 fn handling(key: &Key) -> (&'static str, &'static str) {

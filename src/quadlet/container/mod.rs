@@ -14,8 +14,6 @@ mod ports;
 mod process;
 mod secrets;
 mod security;
-#[cfg(test)]
-mod tests;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -364,4 +362,30 @@ fn clean_path(path: &str) -> String {
     }
     let root = if path.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices() {
+        for (service, slice) in [
+            ("web.service", "sculler-web.slice"),
+            ("my-web.service", r"sculler-my\x2dweb.slice"),
+            (r"my\x2dweb.service", r"sculler-my\x5cx2dweb.slice"),
+            ("web@a:1.service", r"sculler-web\x40a\x3a1.slice"),
+        ] {
+            assert_eq!(slice_name(&UnitName::parse(service).unwrap()), slice);
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for (path, clean) in
+            [("/a//b/./c/", "/a/b/c"), ("/a/../../b", "/b"), ("a/../b", "b"), ("../a", "../a"), ("/", "/"), ("", "")]
+        {
+            assert_eq!(clean_path(path), clean, "{path}");
+        }
+    }
 }

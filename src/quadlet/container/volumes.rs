@@ -192,3 +192,22 @@ impl Translation<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_volume() {
+        let cases = [
+            ("/a", (None, "/a", "")),
+            ("/a:/b", (Some("/a"), "/b", "")),
+            ("/a:/b:ro,z", (Some("/a"), "/b", "ro,z")),
+            (":/b:ro", (None, "/b", "ro")),
+            ("", (None, "", "")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split_volume(text), expected, "{text}");
+        }
+    }
+}
