@@ -12,7 +12,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sculler::host::{Host, MachineId, Platform, System};
 use sculler::quadlet::spec::Container;
-use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, options, references};
+use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, key_list, options, references};
 use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
 use serde_json::{Value, json};
 
@@ -55,6 +55,18 @@ fn every_key_has_a_case() {
         .map(|(section, key)| format!("[{section}] {key}="))
         .collect();
     assert!(lacking.is_empty(), "no case below tests/quadlet has:\n{}", lacking.join("\n"));
+}
+
+#[test]
+fn the_pages_of_keys_are_current() {
+    for (name, page) in [("quadlet-keys.md", key_list::markdown()), ("sculler-keys.5", key_list::manual())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, &page).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == page, "docs/{name} is not what the table says (UPDATE=1 rewrites it)");
+    }
 }
 
 fn cases_of_quadlet() -> Vec<PathBuf> {

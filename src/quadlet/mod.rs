@@ -14,6 +14,7 @@ pub mod docker_names;
 pub mod expand;
 mod fields;
 pub mod image;
+pub mod key_list;
 pub mod merged;
 pub mod names;
 pub mod network;

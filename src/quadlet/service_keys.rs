@@ -68,6 +68,7 @@ const CONTAINER: &[(&str, Verdict)] = &[
     ("ExtensionImages", Refused("use Mount=type=image of [Container]")),
     ("ExtensionDirectories", Refused("use Volume= of [Container]")),
     ("PrivateMounts", Refused("a container has mounts of its own; remove it")),
+    ("LogNamespace", Refused("Docker's daemon writes the container's lines; use LogDriver= of [Container]")),
     ("PrivateIPC", Refused("a container has IPC of its own; remove it")),
     ("PrivatePIDs", Refused("a container has processes of its own; remove it")),
     ("PrivateNetwork", Refused("use Network=none of [Container]")),

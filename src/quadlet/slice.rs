@@ -67,12 +67,13 @@ pub fn is_limit(key: &str) -> bool {
     !OTHERS.contains(&key) && systemd_keys::kind("Slice", key).is_some()
 }
 
-/// The name of a service's slice. Dashes would nest it, and an '@' is in no slice's name: both are escaped.
+/// The name of a service's slice. A `-` would nest it, `@` is not allowed in it (systemd.slice(5)), and runc parts the
+/// cgroup's path at `:`. A `\` is escaped too, so that no two units share a slice.
 pub fn name(service: &UnitName) -> String {
     let mut escaped = String::new();
     for byte in service.stem().bytes() {
         match byte {
-            b'-' | b'@' | b'\\' => {
+            b'-' | b'@' | b':' | b'\\' => {
                 let _ = write!(escaped, "\\x{byte:02x}");
             }
             byte => escaped.push(char::from(byte)),
@@ -95,6 +96,7 @@ mod tests {
             ("web.service", "sculler-web.slice"),
             ("my-web.service", r"sculler-my\x2dweb.slice"),
             ("web@1.service", r"sculler-web\x401.slice"),
+            ("a:b.service", r"sculler-a\x3ab.slice"),
             (r"a\x2db.service", r"sculler-a\x5cx2db.slice"),
         ] {
             assert_eq!(name(&UnitName::parse(service).unwrap()), slice);

@@ -69,3 +69,37 @@ fn device(text: &str) -> Result<Device, &'static str> {
         cgroup_permissions: permissions.into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices() {
+        let cases = [
+            ("/dev/a", Some("/dev/a /dev/a rwm")),
+            ("/dev/a:r", Some("/dev/a /dev/a r")),
+            ("/dev/a:/dev/b", Some("/dev/a /dev/b rwm")),
+            ("/dev/a:/dev/b:rw", Some("/dev/a /dev/b rw")),
+            ("/dev/a:/dev/b:x", None),
+            ("/dev/a:b", None),
+            ("dev/a", None),
+            ("/dev/a:", None),
+            ("/a:/b:r:w", None),
+        ];
+        for (text, expected) in cases {
+            let found = device(text).ok();
+            let show = |d: Device| format!("{} {} {}", d.path_on_host, d.path_in_container, d.cgroup_permissions);
+            assert_eq!(found.map(show).as_deref(), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("nvidia.com/gpu=all", true),
+            ("/dev/a=b", false),
+            ("vendor.com/class", false),
+            ("a=b", false),
+            ("a/=b", false),
+        ] {
+            assert_eq!(is_device_name(text), expected, "{text}");
+        }
+    }
+}

@@ -87,3 +87,27 @@ fn command(text: &str) -> Vec<String> {
         .map(|(index, word)| if index == 0 { word.to_ascii_uppercase() } else { word })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands() {
+        let cases: &[(&str, &[&str])] = &[
+            ("curl -f http://localhost", &["CMD-SHELL", "curl -f http://localhost"]),
+            ("true", &["CMD-SHELL", "true"]),
+            ("none", &["NONE"]),
+            ("CMD curl  -f x", &["CMD", "curl", "-f", "x"]),
+            ("cmd-shell curl || exit 1", &["CMD-SHELL", "curl || exit 1"]),
+            (r#"["curl", "-f"]"#, &["CMD", "curl", "-f"]),
+            (r#"["curl -f"]"#, &["CMD-SHELL", "curl -f"]),
+            (r#"["cmd", "curl"]"#, &["CMD", "curl"]),
+            (r#"["NONE"]"#, &["NONE"]),
+            ("[ -e /run/up ]", &["CMD-SHELL", "[ -e /run/up ]"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(command(text), *expected, "{text}");
+        }
+    }
+}

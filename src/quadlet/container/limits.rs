@@ -91,3 +91,28 @@ fn ulimit(text: &str) -> Result<Ulimit, String> {
     }
     Ok(Ulimit { name, soft, hard })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ulimits() {
+        let cases = [
+            ("nofile=1024:4096", Some((1024, 4096))),
+            ("core=0", Some((0, 0))),
+            ("NPROC=-1", Some((-1, -1))),
+            ("memlock=5:-1", Some((5, -1))),
+            ("memlock=unlimited", Some((-1, -1))),
+            ("nofile=5:4", None),
+            ("nofile=-1:4", None),
+            ("nofile=-2", None),
+            ("nofile", None),
+            ("nofiles=1", None),
+            ("host", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ulimit(text).ok().map(|limit| (limit.soft, limit.hard)), expected, "{text}");
+        }
+    }
+}

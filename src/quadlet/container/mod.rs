@@ -14,8 +14,6 @@ mod ports;
 mod process;
 mod secrets;
 mod security;
-#[cfg(test)]
-mod tests;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -345,4 +343,18 @@ fn clean_path(path: &str) -> String {
     }
     let root = if path.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        for (path, clean) in
+            [("/a//b/./c/", "/a/b/c"), ("/a/../../b", "/b"), ("a/../b", "b"), ("../a", "../a"), ("/", "/"), ("", "")]
+        {
+            assert_eq!(clean_path(path), clean, "{path}");
+        }
+    }
 }

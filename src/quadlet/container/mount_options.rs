@@ -163,3 +163,37 @@ fn id_map(text: &str) -> Result<(String, String), String> {
     }
     Ok((uids, gids))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options() {
+        let none = Options::default;
+        let cases = [
+            ("", none()),
+            ("rbind,exec,suid,dev,copy", none()),
+            ("ro", Options { read_only: Some(true), ..none() }),
+            ("rw,Z", Options { read_only: Some(false), label: Some('Z'), ..none() }),
+            ("readonly=false", Options { read_only: Some(false), ..none() }),
+            ("relabel=shared", Options { label: Some('z'), ..none() }),
+            ("U,create", Options { change_owner: true, create: true, ..none() }),
+            ("idmap", Options { map: Some(Default::default()), ..none() }),
+            (
+                "idmap=uids=@0-1-2#3-4-5;gids=1-2-3",
+                Options { map: Some(("@0-1-2#3-4-5".into(), "1-2-3".into())), ..none() },
+            ),
+            ("nocopy,subpath=/a/b", Options { no_copy: true, subpath: Some("a/b".into()), ..none() }),
+            ("bind,rslave", Options { non_recursive: true, propagation: Some("rslave".into()), ..none() }),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Options::parse(text), Ok(expected), "{text}");
+        }
+        for text in
+            ["ro,rw", "z,Z", "relabel", "noexec", "O", "unbindable", "idmap=x", "subpath=../a", "what", "upperdir=/x"]
+        {
+            assert!(Options::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -251,3 +251,40 @@ impl TmpfsOptions {
         self.words.join(",")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comma_separated_fields() {
+        let cases: &[(&str, Option<&[&str]>)] = &[
+            ("a,b=c", Some(&["a", "b=c"])),
+            ("", Some(&[])),
+            (",a,", Some(&["a"])),
+            (r#""a,b",c"#, Some(&["a,b", "c"])),
+            (r#""a ""b""","#, Some(&[r#"a "b""#])),
+            (r#"a"b"#, Some(&[r#"a"b"#])),
+            (r#""a"#, None),
+            (r#""a"b"#, None),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map(|fields| fields.iter().map(ToString::to_string).collect());
+            assert_eq!(fields(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_mount() {
+        let line = parse_mount("type=bind,src=/a,dst=/b,ro,relabel=shared").unwrap();
+        assert_eq!(
+            (line.kind.as_str(), line.source.as_deref(), line.target.as_deref()),
+            ("bind", Some("/a"), Some("/b"))
+        );
+        assert_eq!(line.options, [("ro".to_owned(), None), ("relabel".to_owned(), Some("shared".to_owned()))]);
+        assert_eq!(parse_mount("target=/a").unwrap().kind, "volume");
+        for text in ["type=", "type", "src=/a,source=/a", "dst="] {
+            assert!(parse_mount(text).is_err(), "{text}");
+        }
+    }
+}

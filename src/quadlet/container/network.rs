@@ -12,7 +12,7 @@ use crate::unit::nearest::{nearest, suggestion};
 
 /// What one `Network=` says.
 enum Network {
-    /// `none`, `host`, `container:…`, `default`.
+    /// `none`, `host`, `container:…`, or the default one.
     Mode(String),
     Named(String, Endpoint),
 }
@@ -72,7 +72,7 @@ impl Translation<'_> {
                 return self.refuse_network(value, &format!("'{name}' takes no options; remove them"));
             }
             "host" | "none" => return Some(Network::Mode(name.to_owned())),
-            "private" | "default" => return Some(Network::Mode("default".to_owned())),
+            "private" | "default" => return Some(Network::Mode("bridge".to_owned())),
             "container" => {
                 let container = options.unwrap_or_default();
                 return match check_name(container) {

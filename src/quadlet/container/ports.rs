@@ -147,3 +147,36 @@ fn range(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = (port(first)?, port(last)?);
     (first <= last).then_some(first..=last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports() {
+        let cases = [
+            ("80", "- -:80-80/tcp"),
+            ("8080:80/udp", "- 8080-8080:80-80/udp"),
+            (":80", "- -:80-80/tcp"),
+            ("0:80", "- -:80-80/tcp"),
+            ("1.2.3.4:8080:80", "1.2.3.4 8080-8080:80-80/tcp"),
+            ("1.2.3.4::80", "1.2.3.4 -:80-80/tcp"),
+            ("[::1]:80:80/SCTP", "::1 80-80:80-80/sctp"),
+            ("[::1]::80", "::1 -:80-80/tcp"),
+            ("[::1]:80", "::1 -:80-80/tcp"),
+            ("1-3:11-13", "- 1-3:11-13/tcp"),
+        ];
+        for (text, expected) in cases {
+            let show = |range: &RangeInclusive<u16>| format!("{}-{}", range.start(), range.end());
+            let Published { address, host, container, protocol } = published(text).unwrap();
+            let address = address.map_or("-".to_owned(), |address| address.to_string());
+            let host = host.as_ref().map_or("-".to_owned(), show);
+            assert_eq!(format!("{address} {host}:{}/{protocol}", show(&container)), expected, "{text}");
+        }
+        for text in ["", "x", "0", "65536", "+80", "80:", "2-1", "1-2:3", "80/icmp", "::1:80:80", "[::1]80", "a.b:1:2"]
+        {
+            assert!(published(text).is_err(), "{text}");
+        }
+        assert_eq!(exposed("1-2/udp"), Some((1..=2, "udp")));
+    }
+}

@@ -173,3 +173,23 @@ fn matches(pattern: &str, path: &str) -> bool {
     let pattern = pattern.trim_end_matches('/');
     pattern.split('/').count() == path.split('/').count() && pattern.split('/').zip(path.split('/')).all(is_match)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_paths() {
+        let cases = [
+            ("/proc/*", "/proc/kcore", true),
+            ("/proc/kcore/", "/proc/kcore", true),
+            ("/sys/*", "/sys/devices/virtual/powercap", false),
+            ("/proc/k*", "/proc/keys", true),
+            ("/proc", "/proc/keys", false),
+            ("/proc/[", "/proc/keys", false),
+        ];
+        for (pattern, path, expected) in cases {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+}

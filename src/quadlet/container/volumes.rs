@@ -142,6 +142,11 @@ impl Translation<'_> {
             return;
         }
         let read_only = options.read_only == Some(true);
+        if name.is_empty() && (read_only || options.subpath.is_some()) {
+            let message = "has no source, so it cannot be read-only or a subpath of one; name a volume";
+            self.refuse_mount(value, message);
+            return;
+        }
         if let Some(label) = options.label {
             if options.subpath.is_some() || name.is_empty() {
                 self.refuse_mount(value, &format!("cannot have {label} together with subpath or without a name"));
@@ -185,5 +190,24 @@ impl Translation<'_> {
             image_options: options.subpath.clone().map(|subpath| ImageOptions { subpath: Some(subpath) }),
             ..Mount::default()
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_volume() {
+        let cases = [
+            ("/a", (None, "/a", "")),
+            ("/a:/b", (Some("/a"), "/b", "")),
+            ("/a:/b:ro,z", (Some("/a"), "/b", "ro,z")),
+            (":/b:ro", (None, "/b", "ro")),
+            ("", (None, "", "")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split_volume(text), expected, "{text}");
+        }
     }
 }
