@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::host::{Host, Platform};
-use crate::unit::UnitName;
+use crate::unit::{FileKind, UnitName, file_kind};
 
 /// What a Quadlet file is translated for.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,12 @@ impl<'a> Others<'a> {
         let answer = match known.or_else(|| self.rest.as_ref().and_then(|rest| rest(file_name))) {
             Some(Other::Taken(resource)) => Ok(Arc::new(resource)),
             Some(Other::Unusable(reason)) => Err(format!("{file_name} cannot be used: {reason}")),
-            None => Err(format!("there is no {file_name} in the unit directory; add it, or correct the name")),
+            None => Err(match file_kind(file_name) {
+                // A type that only Podman has, or a name that no file can have.
+                FileKind::Other(reason) => format!("{file_name} cannot be used: {reason}"),
+                FileKind::Invalid(error) => format!("{file_name} cannot be used: {error}"),
+                _ => format!("there is no {file_name} in the unit directory; add it, or correct the name"),
+            }),
         };
         self.asked.borrow_mut().insert(file_name.to_owned(), answer.clone());
         answer

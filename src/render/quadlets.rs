@@ -195,7 +195,7 @@ impl Work<'_> {
 
     /// What a file is to others.
     fn find(&self, file_name: &str) -> Option<Other> {
-        let Ok(name) = UnitName::parse(file_name) else { return foreign(file_name) };
+        let name = UnitName::parse(file_name).ok()?;
         if self.broken.contains_key(&name) {
             return Some(Other::Unusable("it is invalid itself".to_owned()));
         }
@@ -280,15 +280,6 @@ impl Work<'_> {
 fn asking(done: &BTreeMap<UnitName, Arc<Translated>>, name: &UnitName) -> Vec<UnitName> {
     let is_asking = |(_, translated): &(&UnitName, &Arc<Translated>)| translated.asked.contains_key(name.as_str());
     done.iter().filter(is_asking).map(|(name, _)| name.clone()).collect()
-}
-
-/// Files of types that only Podman has.
-fn foreign(file_name: &str) -> Option<Other> {
-    match crate::unit::file_kind(file_name) {
-        crate::unit::FileKind::Other(reason) => Some(Other::Unusable(reason)),
-        crate::unit::FileKind::Invalid(error) => Some(Other::Unusable(error.to_string())),
-        _ => None,
-    }
 }
 
 fn doubled(
