@@ -22,9 +22,11 @@ pub struct Context<'a> {
 pub struct Others<'a> {
     known: HashMap<String, Other>,
     /// Knows the rest: looked at only if a name is in none of the files that were made known.
-    rest: Option<Box<dyn Fn(&str) -> Option<Other> + 'a>>,
+    rest: Option<Rest<'a>>,
     asked: RefCell<Asked>,
 }
+
+type Rest<'a> = Box<dyn Fn(&str) -> Option<Other> + 'a>;
 
 /// What one file asked of others, and what it was told.
 pub type Asked = BTreeMap<String, Result<Arc<Resource>, String>>;

@@ -3,7 +3,7 @@
 //! A file that cannot be translated makes those that name it invalid in turn, so that this goes on until nothing
 //! changes. What was translated before is kept for as long as neither the file nor an answer about others changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -253,6 +253,19 @@ impl Work<'_> {
         }
         for ((unit_type, resource), units) in by_name.into_iter().filter(|(_, units)| units.len() > 1) {
             refused.extend(doubled(unit_type, resource, &units, installed));
+        }
+        let slices: HashSet<&str> = self
+            .units
+            .iter()
+            .filter(|unit| unit.name.unit_type() == UnitType::Slice)
+            .map(|unit| unit.name.as_str())
+            .collect();
+        for (translated, rendered) in valid() {
+            if let Some((slice, _)) = rendered.translation.slice.as_ref().filter(|(slice, _)| slices.contains(&**slice))
+            {
+                let message = format!("its limits go into {slice}, which is a file of its own; rename that one");
+                refused.entry(translated.unit.name.clone()).or_insert(vec![translated.unit.finding(&message)]);
+            }
         }
         let order: BTreeMap<&str, circles::Order<'_>> = valid()
             .map(|(_, rendered)| {
