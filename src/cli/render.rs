@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files;
 use crate::config;
-use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform};
+use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
 
@@ -67,6 +67,9 @@ struct Text<'a> {
     name: &'a str,
     text: String,
     drop_ins: BTreeMap<&'a str, String>,
+    /// The slice of a container's own, if it has limits: its file's name and text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    slice: BTreeMap<&'a str, String>,
 }
 
 impl Render {
@@ -105,6 +108,7 @@ impl Render {
             systemd: self.systemd.unwrap_or(newest.systemd),
             docker_api: self.docker_api.unwrap_or(newest.docker_api),
             live_restore: self.live_restore,
+            system: self.machine_id.is_none().then(System::read),
             ..newest
         }
     }
@@ -139,12 +143,10 @@ fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) ->
     let desired = resolution.desired.get(&verdict.runs_as).filter(|_| is_taken);
     let unit = desired.map(|desired| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let drop_ins = desired.files.iter().filter(|file| file.path != desired.name.as_str());
-        Text {
-            name: desired.name.as_str(),
-            text: text(desired.text()),
-            drop_ins: drop_ins.map(|file| (file.path.as_str(), text(&file.text))).collect(),
-        }
+        let others = desired.files.iter().filter(|file| file.path != desired.name.as_str());
+        let others = others.map(|file| (file.path.as_str(), text(&file.text)));
+        let (drop_ins, slice) = others.partition(|(path, _)| path.contains('/'));
+        Text { name: desired.name.as_str(), text: text(desired.text()), drop_ins, slice }
     });
     Rendered {
         file: &verdict.path,
@@ -183,8 +185,8 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
         }
     }
     let Some(unit) = &rendered.unit else { return Ok(()) };
-    for (path, text) in
-        std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text)))
+    for (path, text) in std::iter::once((unit.name, &unit.text))
+        .chain(unit.slice.iter().chain(&unit.drop_ins).map(|(path, text)| (*path, text)))
     {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
     }
