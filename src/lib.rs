@@ -12,6 +12,8 @@ pub mod files;
 pub mod host;
 pub mod unit;
 
+pub mod convert;
+
 pub mod select;
 pub mod source;
 
