@@ -177,7 +177,7 @@ proptest! {
         let unit = unit(&text);
         let lines: Vec<&str> = text.split(['\n', '\r']).collect();
         if let Ok(conversion) = convert(&unit) {
-            prop_assert!(conversion.text.contains("\n[Container]\nImage="), "{}", conversion.text);
+            prop_assert!(conversion.text.contains("\n[Container]\n") && conversion.text.contains("\nImage="), "{}", conversion.text);
             for note in &conversion.notes {
                 prop_assert!(note.place.line <= lines.len(), "{note:?}");
                 let width = note.place.line.checked_sub(1).map_or(0, |index| lines[index].chars().count());

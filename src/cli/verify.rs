@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::files;
 use crate::convert;
 
-/// Check unit files: what systemd would refuse or ignore, and what [X-Fleet] cannot mean, what `docker run`
+/// Check unit files: what systemd would refuse or ignore, and what [X-Fleet] cannot mean, what docker run
 /// loses in a service. Needs no agent and no root.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
