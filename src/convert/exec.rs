@@ -32,35 +32,40 @@ const STOPPED: &str = "sculler stops and removes the container itself";
 /// Judges an assignment to `Exec…=` other than `ExecStart=`.
 pub fn judge(block: &Block, container: &Container, draft: &mut Draft) -> Need {
     let key = block.key().unwrap_or_default();
-    match read(block) {
+    let reason = match read(block) {
         Line::Calls(calls) => {
             // A line with one call that has to stay stays whole.
             let mut trial = Draft::default();
-            let is_needed = calls.iter().any(|call| judge_call(key, call, container, &mut trial) == Need::Kept);
-            if is_needed {
-                let is_foreign = calls.iter().any(|call| matches!(call.verb.as_str(), "stop" | "kill" | "rm" | "wait"));
-                let reason = match is_foreign {
-                    true => "it names a container that this docker run does not",
-                    false => "it still calls docker",
-                };
-                draft.say(block.place, Fate::Note, format!("{key} '{}' is kept: {reason}", block.value()));
-                return Need::Kept;
+            if !calls.iter().any(|call| judge_call(key, call, container, &mut trial) == Need::Kept) {
+                for call in &calls {
+                    judge_call(key, call, container, draft);
+                }
+                return Need::None;
             }
-            for call in &calls {
-                judge_call(key, call, container, draft);
-            }
-            Need::None
+            let is_foreign = calls.iter().any(|call| matches!(call.verb.as_str(), "stop" | "kill" | "rm" | "wait"));
+            let foreign = "it names a container that this docker run does not";
+            Some(if is_foreign { foreign } else { "it still calls docker" }.to_owned())
         }
-        Line::Unclear(reason) if key != "ExecReload" => {
-            draft.say(block.place, Fate::Note, format!("{key} '{}' is kept: {reason}", block.value()));
-            Need::Kept
-        }
-        Line::Other if key != "ExecReload" => Need::Kept,
-        _ => {
+        Line::Unclear(reason) => Some(reason),
+        Line::Other => None,
+    };
+    match (key, reason) {
+        ("ExecReload", _) => {
             reload_by_kill(block, draft);
-            Need::None
+            return Need::None;
         }
+        // Quadlet takes the stop for its own.
+        ("ExecStop", _) => {
+            let text = "the container is stopped without it; what has to run then can be an ExecStopPost= of [Service]";
+            draft.say(block.place, Fate::NotMapped, format!("ExecStop '{}': {text}", block.value()));
+            return Need::None;
+        }
+        (_, Some(reason)) => {
+            draft.say(block.place, Fate::Note, format!("{key} '{}' is kept: {reason}", block.value()));
+        }
+        (_, None) => {}
     }
+    Need::Kept
 }
 
 /// Judges a call of docker, also one in front of `docker run` on its own line.

@@ -125,11 +125,35 @@ const TABLE: &[(&[&str], KeyFate)] = &[
         Dropped(READ_ONLY),
     ),
     (
-        &["BindPaths", "BindReadOnlyPaths", "RootDirectory", "RootImage", "MountFlags", "MountAPIVFS"],
+        &[
+            "BindPaths",
+            "BindReadOnlyPaths",
+            "RootDirectory",
+            "RootVerity",
+            "RootHash",
+            "RootEphemeral",
+            "BindLogSockets",
+            "MountImages",
+            "ExtensionImages",
+            "ExtensionDirectories",
+            "RootImage",
+            "MountFlags",
+            "MountAPIVFS",
+        ],
         Dropped("it held the docker client alone; Volume= in [Container] mounts into the container"),
     ),
     (
-        &["PrivateTmp", "PrivateDevices", "PrivateNetwork", "PrivateIPC", "PrivateUsers", "PrivateMounts"],
+        &[
+            "PrivateTmp",
+            "PrivatePIDs",
+            "NetworkNamespacePath",
+            "IPCNamespacePath",
+            "PrivateDevices",
+            "PrivateNetwork",
+            "PrivateIPC",
+            "PrivateUsers",
+            "PrivateMounts",
+        ],
         Dropped(OWN_NAMESPACE),
     ),
     (&["ProtectProc", "ProcSubset", "ProtectHostname", "ProtectClock", "ProtectControlGroups"], Dropped(OWN_NAMESPACE)),
@@ -157,4 +181,19 @@ const TABLE: &[(&[&str], KeyFate)] = &[
 /// What becomes of a key; `None`: it stays as it is.
 pub fn fate(key: &str) -> Option<KeyFate> {
     TABLE.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, fate)| *fate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::systemd_keys;
+
+    #[test]
+    fn every_key_is_systemds_and_stands_once() {
+        let keys: Vec<&str> = TABLE.iter().flat_map(|(keys, _)| keys.iter().copied()).collect();
+        for (index, key) in keys.iter().enumerate() {
+            assert!(systemd_keys::kind("Service", key).is_some(), "{key}");
+            assert!(!keys[..index].contains(key), "{key}");
+        }
+    }
 }
