@@ -17,6 +17,44 @@ pub struct Host {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// The versions and settings of the host's systemd and Docker Engine: what is rendered depends on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// systemd's version: 257.
+    pub systemd: u32,
+    /// The newest API version that the Engine speaks.
+    pub docker_api: ApiVersion,
+    /// Whether containers outlive a restart of the Engine.
+    pub live_restore: bool,
+}
+
+/// A version of Docker Engine's API: `1.45`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApiVersion(pub u16, pub u16);
+
+impl Default for Platform {
+    /// The newest of each, without live-restore.
+    fn default() -> Self {
+        Self { systemd: u32::MAX, docker_api: ApiVersion(u16::MAX, u16::MAX), live_restore: false }
+    }
+}
+
+impl std::str::FromStr for ApiVersion {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed =
+            text.split_once('.').and_then(|(major, minor)| Some(Self(major.parse().ok()?, minor.parse().ok()?)));
+        parsed.ok_or("a version of Docker's API is written as 1.45")
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
 /// A machine ID: 32 lower-case hexadecimal digits (machine-id(5)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MachineId(String);

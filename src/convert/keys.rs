@@ -161,7 +161,7 @@ const TABLE: &[(&[&str], KeyFate)] = &[
         &["ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "RestrictNamespaces"],
         Dropped(OWN_NAMESPACE),
     ),
-    (&["CapabilityBoundingSet", "AmbientCapabilities", "Capabilities", "SecureBits"], Dropped(CAPABILITIES)),
+    (&["CapabilityBoundingSet", "AmbientCapabilities", "SecureBits"], Dropped(CAPABILITIES)),
     (
         &["NoNewPrivileges", "RestrictSUIDSGID"],
         Dropped("it held the docker client alone; NoNewPrivileges= in [Container] holds the container"),
