@@ -87,7 +87,10 @@ fn loaded(name: &UnitName) -> anyhow::Result<Unit> {
     };
     let is_mark = |path: &&String| Path::new(path).file_name().is_some_and(|file| file == MARK_FILE_NAME);
     let drop_ins = details.drop_in_paths.iter().filter(|path| !is_mark(path)).map(|path| read(path));
-    Ok(Unit::read(name.clone(), read(&details.fragment_path)?, drop_ins.collect::<anyhow::Result<_>>()?))
+    // The file of an instance is its template's, that of an alias has the unit's own name.
+    let own = Path::new(&details.fragment_path).file_name().and_then(|file| UnitName::parse(file.to_str()?).ok());
+    let name = own.unwrap_or_else(|| name.clone());
+    Ok(Unit::read(name, read(&details.fragment_path)?, drop_ins.collect::<anyhow::Result<_>>()?))
 }
 
 fn write(path: &Path, conversion: &Conversion) -> anyhow::Result<()> {

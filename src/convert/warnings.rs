@@ -190,7 +190,10 @@ impl Found<'_> {
             && !self.is_on("detach")
             && !is_silent
         {
-            self.warn(used.place, "every line is in the journal twice, by Docker and by its client; add StandardOutput=null or remove --log-driver");
+            self.warn(
+                used.place,
+                "every line is in the journal twice, by Docker and by its client; use --log-driver=none",
+            );
         }
     }
 
