@@ -59,7 +59,9 @@ lint: target
 
 bench: binary
 	@$(HOST) setup trixie
-	@SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --profile dev --bench $(or $(BENCH),main_job)
+	@for bench in $(BENCH); do SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --bench $$bench || exit 1; done
+
+BENCH = main_job language
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler
