@@ -36,8 +36,11 @@ pub struct Render {
     #[arg(long)]
     json: bool,
     /// Unit files, or folders of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "bundle")]
     files: Vec<PathBuf>,
+    /// Read the files from standard input, as another host's sculler sends them
+    #[arg(long, hide = true)]
+    bundle: bool,
 }
 
 #[derive(Serialize)]
@@ -68,10 +71,15 @@ struct Text<'a> {
 }
 
 impl Render {
+    /// The files that it reads.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let units = files::read(&self.files)?;
+        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
         let resolution = render::resolve(&units, &host, unplaced, &BTreeMap::new(), &BTreeMap::new());
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;

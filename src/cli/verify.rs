@@ -11,13 +11,21 @@ use crate::convert;
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// Unit files, or folders of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "bundle")]
     files: Vec<PathBuf>,
+    /// Read the files from standard input, as another host's sculler sends them
+    #[arg(long, hide = true)]
+    bundle: bool,
 }
 
 impl Verify {
+    /// The files that it reads.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let units = files::read(&self.files)?;
+        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
         let mut is_valid = true;
         for unit in &units {
             for finding in unit.findings.iter().chain(&convert::warnings(unit)) {

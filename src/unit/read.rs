@@ -88,6 +88,10 @@ impl Unit {
                 let message = format!("'{MARK_FILE_NAME}' is the name of sculler's own drop-in; rename this one");
                 findings.extend(at(drop_in, vec![Diagnostic::error(0, 0, message)]));
             }
+            if let Some(entry) = parsed.section_entries(fleet::SECTION).next() {
+                let message = "[X-Fleet] counts in the unit file alone, not in drop-ins; move it there";
+                findings.extend(at(drop_in, vec![Diagnostic::warning(entry.line, entry.column, message)]));
+            }
             files.push(parsed);
         }
         let facts = Facts::of(&name, &files.iter().collect::<Vec<_>>());
