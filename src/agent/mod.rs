@@ -205,8 +205,9 @@ impl<W: World> Agent<W> {
             self.look_again_at(Some(now + FOREIGN_JOB_POLL));
         }
         self.removal_permission(permission, &plan);
+        let put_off = plan.put_off.clone();
         self.carry_out(plan).await;
-        self.orders_after_pass(&observed);
+        self.orders_after_pass(&observed, &put_off);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
     }
 

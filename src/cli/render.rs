@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::files;
 use crate::config;
+use crate::convert;
 use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
@@ -35,8 +36,11 @@ pub struct Render {
     #[arg(long)]
     json: bool,
     /// Unit files, or folders of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "bundle")]
     files: Vec<PathBuf>,
+    /// Read the files from standard input, as another host's sculler sends them
+    #[arg(long, hide = true)]
+    bundle: bool,
 }
 
 #[derive(Serialize)]
@@ -73,10 +77,15 @@ struct Text<'a> {
 }
 
 impl Render {
+    /// The files that it reads.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let units = files::read(&self.files)?;
+        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
         let resolution = render::resolve(
             &units,
             &render::Inputs {
@@ -90,9 +99,10 @@ impl Render {
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;
         // There is a verdict for each unit, in their order.
-        for verdict in &resolution.verdicts {
+        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let rendered = rendered(verdict, &resolution);
+            let more = convert::warnings(unit);
+            let rendered = rendered(verdict, &more, &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {
@@ -134,7 +144,7 @@ impl Render {
     }
 }
 
-fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) -> Rendered<'a> {
+fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a render::Resolution) -> Rendered<'a> {
     let errors = match &verdict.ruling {
         Ruling::Invalid { errors } => errors.iter().map(place).collect(),
         _ => Vec::new(),
@@ -154,7 +164,7 @@ fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) ->
         verdict: verdict.ruling.word(),
         reason: verdict.ruling.reason(),
         errors,
-        warnings: verdict.warnings.iter().map(place).collect(),
+        warnings: verdict.warnings.iter().chain(more).map(place).collect(),
         unit,
         request: desired.and_then(|desired| desired.spec.as_deref()).and_then(request),
     }
