@@ -85,7 +85,12 @@ impl Render {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
+        let units = if self.bundle { files::read_bundle()? } else { files::read(&absolute(&self.files)?)? };
+        // Paths are shown as they were given.
+        let base = match self.files.iter().all(|path| path.is_relative()) {
+            true => std::env::current_dir()?,
+            false => PathBuf::new(),
+        };
         let resolution = render::resolve(
             &units,
             &render::Inputs {
@@ -102,7 +107,8 @@ impl Render {
         for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
             let more = convert::warnings(unit);
-            let rendered = rendered(verdict, &more, &resolution);
+            let mut rendered = rendered(verdict, &more, &resolution);
+            rendered.show_below(&base);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {
@@ -167,6 +173,19 @@ fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a r
         warnings: verdict.warnings.iter().chain(more).map(place).collect(),
         unit,
         request: desired.and_then(|desired| desired.spec.as_deref()).and_then(request),
+    }
+}
+
+/// What is relative in a Quadlet file is so to the file, whose own path has to be whole for that.
+fn absolute(paths: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
+    paths.iter().map(std::path::absolute).collect()
+}
+
+impl Rendered<'_> {
+    fn show_below(&mut self, base: &Path) {
+        let shorten = |path: &mut &Path| *path = path.strip_prefix(base).unwrap_or(path);
+        shorten(&mut self.file);
+        self.errors.iter_mut().chain(&mut self.warnings).for_each(|place| shorten(&mut place.file));
     }
 }
 

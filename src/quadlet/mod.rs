@@ -34,6 +34,7 @@ pub mod translation;
 pub mod values;
 pub mod volume;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use context::{Asked, Context, Other, Others, Resource};
@@ -60,8 +61,12 @@ pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Ar
         unit.becomes(service, drop_ins);
     }
     // A template's values are whole in its instances alone.
-    if !unit.name.is_template() && unit.errors().next().is_none() {
-        unit.findings.extend(translation::verify(&unit, &quadlet).into_iter().filter(Finding::is_error));
+    if !unit.name.is_template() {
+        let place = |finding: &Finding| (finding.path.clone(), finding.diagnostic.line);
+        let known: HashSet<_> = unit.errors().map(place).collect();
+        let more = translation::verify(&unit, &quadlet).into_iter().filter(Finding::is_error);
+        // What is wrong with a line already is not said in other words.
+        unit.findings.extend(more.filter(|finding| !known.contains(&place(finding))));
     }
     unit
 }
