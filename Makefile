@@ -45,7 +45,7 @@ demo:
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test layers --test properties --test pure
+	cargo test --locked --lib --bins --test cases --test convert --test layers --test properties --test pure
 
 e2e-test: binary setup
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)

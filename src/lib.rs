@@ -4,7 +4,8 @@
 //! [`source`], read by [`unit`], judged for this host by [`select`] and turned into what systemd gets by [`render`].
 //! [`observe`] asks what is there already, [`plan`] names the steps from here to there, [`apply`] takes them, and
 //! [`status`] remembers and publishes what nobody else can tell. [`agent`] is the loop around all of it. [`systemd`] is
-//! the only place that talks to the service manager. [`unit`], [`select`], [`render`] and [`plan`] do no I/O.
+//! the only place that talks to the service manager. [`convert`] is for people: it proposes a `.container` file for a
+//! service that runs `docker run`. [`unit`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
 
 #![deny(unsafe_code)]
 
@@ -12,6 +13,7 @@ pub mod files;
 pub mod host;
 pub mod unit;
 
+pub mod convert;
 pub mod quadlet;
 
 pub mod select;

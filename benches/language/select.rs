@@ -54,7 +54,8 @@ pub fn measure(units: usize, samples: usize, table: &mut Table) {
 
 fn unit(number: usize, glob: MakeGlob) -> (UnitName, Placement) {
     let name = UnitName::parse(&format!("web-{number:05}.service")).expect("it is one");
-    let conflicts = if number.is_multiple_of(PER_GLOB) { format!("Conflicts={}\n", glob(number)) } else { String::new() };
+    let conflicts =
+        if number.is_multiple_of(PER_GLOB) { format!("Conflicts={}\n", glob(number)) } else { String::new() };
     let (file, _) = parse(format!("[X-Fleet]\nGlobal=true\n{conflicts}").as_bytes());
     let (placement, diagnostics) = placement(&file, &name);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");

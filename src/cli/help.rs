@@ -6,7 +6,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
     ("Look", &["list-units", "list-unit-files", "list-machines", "status", "explain", "cat", "diff", "journal", "ssh"]),
-    ("Check", &["verify", "render", "plan", "doctor"]),
+    ("Check", &["verify", "render", "convert", "plan", "doctor"]),
     ("Agent", &["reconcile", "agent"]),
 ];
 

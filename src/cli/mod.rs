@@ -5,6 +5,7 @@ mod agent;
 mod ask;
 mod cat;
 mod context;
+mod convert;
 mod diff;
 mod doctor;
 mod explain;
@@ -91,6 +92,8 @@ enum Command {
     Verify(verify::Verify),
     /// What this or another host would make of unit files
     Render(render::Render),
+    /// The .container file for a service that runs docker run
+    Convert(convert::Convert),
     /// What a pass would do now, and why; changes nothing
     Plan(plan::Plan),
     /// What this host lacks, and what to do about it
@@ -172,6 +175,7 @@ impl Command {
             Self::Journal(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Render(command) => command.run(),
+            Self::Convert(command) => command.run(),
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::files;
 use crate::config;
+use crate::convert;
 use crate::host::{Host, MACHINE_ID_FILE, MachineId};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
@@ -85,7 +86,8 @@ impl Render {
         // There is a verdict for each unit, in their order.
         for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let rendered = rendered(verdict, &unit.findings, &resolution);
+            let findings: Vec<Finding> = unit.findings.iter().cloned().chain(convert::warnings(unit)).collect();
+            let rendered = rendered(verdict, &findings, &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {
