@@ -58,10 +58,16 @@ fn assert_rendered(output: &str, files: usize) {
 /// systemd-analyze says nothing of a file that is right; with debug messages it names each.
 fn assert_verified(host: &Host, verify: &str, files: usize) {
     host.sh(&format!("SYSTEMD_LOG_LEVEL=debug {verify} >{OUTPUT} 2>&1"));
-    let output = host.read(OUTPUT);
+    let output = output(host);
     let is_loaded = |number: &usize| output.contains(&format!("Installed new job {}/start", name(*number)));
     let loaded = (0..files).filter(is_loaded).count();
     assert_eq!(loaded, files, "systemd-analyze did not read them all: {}", head(&output));
+}
+
+/// systemd-analyze cuts its messages anywhere, in the middle of a letter too.
+fn output(host: &Host) -> String {
+    let bytes = std::fs::read(host.path(OUTPUT)).expect("the output is there");
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn head(output: &str) -> String {
@@ -98,7 +104,7 @@ fn times(host: &Host, command: &str, samples: usize, right: impl Fn(&str)) -> Sa
              [ $code = 0 ] || {{ head -n 20 {OUTPUT} >&2; exit $code; }}"
         );
         let took = Duration::from_nanos(host.sh(&line).trim().parse().expect("date prints a number"));
-        right(&host.read(OUTPUT));
+        right(&output(host));
         took
     };
     Samples::of((0..samples).map(once).collect())
