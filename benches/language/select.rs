@@ -1,6 +1,6 @@
 //! Selection between units that conflict: the release code in this process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sculler::host::{Host, MachineId};
@@ -17,23 +17,31 @@ const GOAL: Duration = Duration::from_millis(200);
 /// Makes a glob from a unit's number.
 type MakeGlob = fn(usize) -> String;
 
-/// Globs as people write them, and as nobody should.
+/// Globs as people write them, and as nobody should; no two of a kind are the same.
 const KINDS: [(&str, MakeGlob); 9] = [
     ("a name", |number| format!("web-{:05}.service", number + 1)),
-    ("NAME-*", |number| format!("web-{:04}*", number / 10 + 1)),
+    ("NAME*", |number| format!("web-{:04}*", number / PER_GLOB + 1)),
     ("*-NAME", |number| format!("*-{:05}.service", number + 1)),
     ("*NAME*", |number| format!("*{:04}*", number / 7)),
-    ("web@*, for no unit", |number| format!("app-{number}@*.service")),
-    ("[classes]", |number| format!("web-[0-4]{:03}[1-3].service", number % 1000)),
-    ("?s alone", |number| format!("{}{}", "?".repeat(17 + number % 2), "*".repeat(number % 3))),
-    ("*?e?*, in all names", |number| format!("*?e?*{:05}*", number)),
+    ("app-NAME@*, for no unit", |number| format!("app-{number}@*.service")),
+    ("[classes]", |number| format!("web-[0-4]{:03}[1-3].service", number / PER_GLOB)),
+    ("?s and *s alone", |number| any_name(number / PER_GLOB)),
+    ("*?e?*NAME", |number| format!("*?e?*{:05}*", number)),
     ("all of them in turn", |number| KINDS[number / PER_GLOB % 8].1(number)),
 ];
+
+/// One of many ways to write `?????????????????*`.
+fn any_name(number: usize) -> String {
+    let glob: String = (0..16).map(|bit| if number >> bit & 1 == 1 { "?*" } else { "?" }).collect();
+    format!("{glob}?*")
+}
 
 pub fn measure(units: usize, samples: usize, table: &mut Table) {
     let machine_id = MachineId::parse("df515c3682aa43b4ae2b7d2168e17d38").expect("it is one");
     let host = Host { machine_id, hostname: "coreos001".to_owned(), metadata: BTreeMap::new() };
     for (kind, glob) in KINDS {
+        let globs: BTreeSet<String> = (0..units).step_by(PER_GLOB).map(glob).collect();
+        assert_eq!(globs.len(), units / PER_GLOB, "{kind}");
         let parsed: Vec<(UnitName, Placement)> = (0..units).map(|number| unit(number, glob)).collect();
         let candidates: Vec<Candidate<'_>> =
             parsed.iter().map(|(name, placement)| Candidate { name, placement }).collect();
@@ -48,7 +56,7 @@ pub fn measure(units: usize, samples: usize, table: &mut Table) {
         eprintln!("selection, {kind}: {samples}");
         let figure = |word: &str| format!("selection, {units} units, {} Conflicts: {kind}, {word}", units / PER_GLOB);
         table.add(Row::within(1, figure("median"), samples.median(), GOAL));
-        table.add(Row::within(1, figure("p95"), samples.p95(), GOAL));
+        table.add(Row::within(1, figure("max"), samples.max(), GOAL));
     }
 }
 

@@ -121,6 +121,10 @@ impl Samples {
         }
     }
 
+    pub fn max(&self) -> Duration {
+        self.0[self.0.len() - 1]
+    }
+
     /// The smallest that 95 of 100 do not exceed.
     pub fn p95(&self) -> Duration {
         self.0[(self.0.len() * 95).div_ceil(100) - 1]

@@ -18,10 +18,11 @@ pub struct Glob {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     Byte(u8),
-    /// `?`
-    One,
-    /// `*`
-    Many,
+    /// `?` and `*` in a row: so many bytes, and maybe more. `?*?` is `??*`, and is not tried in every way.
+    Any {
+        least: usize,
+        is_open: bool,
+    },
     Class {
         negated: bool,
         ranges: Box<[(u8, u8)]>,
@@ -50,9 +51,18 @@ impl Glob {
         let mut rest = text.as_bytes();
         while let Some((&byte, tail)) = rest.split_first() {
             rest = tail;
+            if let b'*' | b'?' = byte {
+                let (more, opens) = (usize::from(byte == b'?'), byte == b'*');
+                match tokens.last_mut() {
+                    Some(Token::Any { least, is_open }) => {
+                        *least += more;
+                        *is_open |= opens;
+                    }
+                    _ => tokens.push(Token::Any { least: more, is_open: opens }),
+                }
+                continue;
+            }
             tokens.push(match byte {
-                b'*' => Token::Many,
-                b'?' => Token::One,
                 b'[' => class(&mut rest)?,
                 b'\\' => {
                     rest = tail.strip_prefix(b"\\").unwrap_or(tail);
@@ -61,7 +71,6 @@ impl Glob {
                 _ => Token::Byte(byte),
             });
         }
-        tokens.dedup_by(|a, b| *a == Token::Many && *b == Token::Many);
         Ok(Self { tokens })
     }
 
@@ -73,9 +82,15 @@ impl Glob {
         let mut retry: Option<(usize, usize)> = None;
         loop {
             match tokens.get(token) {
-                Some(Token::Many) => {
-                    retry = Some((token + 1, byte));
+                Some(Token::Any { least, is_open }) if name.len() - byte >= *least => {
                     token += 1;
+                    byte += least;
+                    if *is_open {
+                        if token == tokens.len() {
+                            return true;
+                        }
+                        retry = Some((token, byte));
+                    }
                     continue;
                 }
                 Some(one) if name.get(byte).is_some_and(|b| one.matches(*b)) => {
@@ -120,7 +135,7 @@ impl Token {
     fn matches(&self, byte: u8) -> bool {
         match self {
             Self::Byte(expected) => *expected == byte,
-            Self::One | Self::Many => true,
+            Self::Any { .. } => false,
             Self::Class { negated, ranges } => {
                 ranges.iter().any(|(first, last)| (*first..=*last).contains(&byte)) != *negated
             }
@@ -180,6 +195,15 @@ mod tests {
             ("", "a", false),
             ("?", "", false),
             ("a?", "a", false),
+            ("?*?", "ab", true),
+            ("?*?", "a", false),
+            ("*?*b?", "xbbx", true),
+            ("*?*b?", "xb", false),
+            ("a*?b", "axb", true),
+            ("a*?b", "ab", false),
+            ("a?*?", "abcd", true),
+            ("*??", "abc", true),
+            ("??*x", "abcx", true),
             ("*.service", "a.service.service", true),
             (r"foo\x2d*.service", r"foo\x2dbar.service", true),
             (r"foo\\x2d*.service", r"foo\x2dbar.service", true),
