@@ -4,9 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of ARCHITECTURE.md.
-const LAYERS: [&str; 15] = [
-    "files", "host", "unit", "quadlet", "select", "source", "config", "render", "systemd", "status", "observe", "plan",
-    "apply", "agent", "cli",
+const LAYERS: [&str; 17] = [
+    "files",
+    "host",
+    "unit",
+    "quadlet",
+    "select",
+    "source",
+    "config",
+    "render",
+    "systemd",
+    "docker",
+    "status",
+    "observe",
+    "plan",
+    "apply",
+    "agent",
+    "supervise",
+    "cli",
 ];
 
 #[test]

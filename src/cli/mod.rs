@@ -24,6 +24,7 @@ mod render;
 mod selection;
 mod status;
 mod submission;
+mod supervise;
 mod table;
 mod verify;
 
@@ -91,6 +92,9 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// The daemon: watch the unit directory and keep this host as it says
     Agent(agent::Agent),
+    /// The main process of a container's service; systemd starts it
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
 }
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
@@ -146,6 +150,7 @@ impl Command {
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
             Self::Agent(command) => command.run(),
+            Self::Supervise(command) => command.run(),
         }
     }
 
