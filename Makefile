@@ -37,7 +37,7 @@ demo:
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test layers --test properties --test pure
+	cargo test --locked --lib --bins --test cases --test layers --test properties --test pure --test quadlet
 
 e2e-test: build setup
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)
@@ -62,6 +62,7 @@ install:
 	install -D -m 644 systemd/sculler.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sculler.conf
 	install -D -m 644 systemd/sculler.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/80-sculler.preset
 	install -D -m 644 docs/sculler.8 $(DESTDIR)$(PREFIX)/share/man/man8/sculler.8
+	install -D -m 644 docs/sculler-keys.5 $(DESTDIR)$(PREFIX)/share/man/man5/sculler-keys.5
 	install -d $(DESTDIR)$(SYSCONFDIR)/sculler/units $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml || \
 		install -D -m 644 systemd/sculler.toml $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The host as selection sees it.
@@ -18,7 +19,8 @@ pub struct Host {
 }
 
 /// The versions and settings of the host's systemd and Docker Engine: what is rendered depends on them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Platform {
     /// systemd's version: 257.
     pub systemd: u32,
@@ -26,17 +28,88 @@ pub struct Platform {
     pub docker_api: ApiVersion,
     /// Whether containers outlive a restart of the Engine.
     pub live_restore: bool,
+    /// The command that supervises containers: sculler itself.
+    pub executable: PathBuf,
+    /// What specifiers tell of the host beyond who it is; `None` if the host is not this one: a file that asks is invalid.
+    #[serde(skip)]
+    pub system: Option<System>,
 }
 
+/// What specifiers such as `%v` stand for (systemd.unit(5), "Specifiers"), read once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct System {
+    /// `%a`, in systemd's words: `x86-64`.
+    pub architecture: String,
+    /// `%v`, as `uname -r`.
+    pub kernel: String,
+    /// `%b`, 32 hexadecimal digits.
+    pub boot_id: String,
+    /// `%q` of machine-info(5); empty: the hostname.
+    pub pretty_hostname: String,
+    /// os-release(5), for `%o %w %W %B %M %A`.
+    pub os_release: BTreeMap<String, String>,
+    /// `%s`, root's shell.
+    pub root_shell: String,
+}
+
+/// Where packages put sculler. The agent tells where it really is.
+pub const EXECUTABLE: &str = "/usr/bin/sculler";
+
 /// A version of Docker Engine's API: `1.45`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ApiVersion(pub u16, pub u16);
 
 impl Default for Platform {
     /// The newest of each, without live-restore.
     fn default() -> Self {
-        Self { systemd: u32::MAX, docker_api: ApiVersion(u16::MAX, u16::MAX), live_restore: false }
+        Self {
+            systemd: u32::MAX,
+            docker_api: ApiVersion(u16::MAX, u16::MAX),
+            live_restore: false,
+            executable: EXECUTABLE.into(),
+            system: None,
+        }
     }
+}
+
+impl System {
+    /// Reads this host's. What cannot be read is empty, as in systemd.
+    pub fn read() -> Self {
+        let line = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let assignments = |paths: &[&str]| {
+            let text = paths.iter().find_map(|path| std::fs::read_to_string(path).ok());
+            assignments(&text.unwrap_or_default())
+        };
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "x86-64",
+            "aarch64" => "arm64",
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64-le",
+            "powerpc64" => "ppc64",
+            other => other,
+        };
+        // systemd: default_root_shell() in src/basic/user-util.c
+        let root_shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+        Self {
+            architecture: architecture.to_owned(),
+            kernel: line("/proc/sys/kernel/osrelease"),
+            boot_id: line("/proc/sys/kernel/random/boot_id").replace('-', ""),
+            pretty_hostname: assignments(&["/etc/machine-info"]).remove("PRETTY_HOSTNAME").unwrap_or_default(),
+            os_release: assignments(&["/etc/os-release", "/usr/lib/os-release"]),
+            root_shell: root_shell.to_owned(),
+        }
+    }
+}
+
+/// `KEY=value` lines as os-release(5) has them, without the quotes around values.
+fn assignments(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(key, value)| (key.to_owned(), unquote(value).to_owned())).collect()
+}
+
+fn unquote(value: &str) -> &str {
+    let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
 impl std::str::FromStr for ApiVersion {
@@ -149,6 +222,13 @@ mod tests {
         assert!(!id.matches(""));
         assert!(!id.matches("df515c3682aa43b4ae2b7d2168e17d380"));
         assert_eq!(id.short(), "df515c36");
+    }
+
+    #[test]
+    fn lines_of_os_release() {
+        let found = assignments("NAME=\"Debian GNU/Linux\"\n# ID=x\nID=debian\nVERSION_ID='13'\nODD=\"\n");
+        let expected = [("NAME", "Debian GNU/Linux"), ("ID", "debian"), ("VERSION_ID", "13"), ("ODD", "\"")];
+        assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
     }
 
     #[test]

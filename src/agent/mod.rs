@@ -25,7 +25,7 @@ pub use request::{Answer, Order, SOCKET, UnitAnswer, UnitOrder, Wish, send};
 pub use run::run;
 
 use crate::config::Settings;
-use crate::host::Host;
+use crate::host::{Host, Platform};
 use crate::plan::{self, Action, Blocked, Inputs, Plan, Situation};
 use crate::render::{self, Resolution, Ruling};
 use crate::source::units::Library;
@@ -57,6 +57,7 @@ pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String>>;
 pub struct Agent<W> {
     world: W,
     host: Host,
+    platform: Platform,
     settings: Settings,
     read_settings: ReadSettings,
     library: Library,
@@ -85,6 +86,7 @@ impl<W: World> Agent<W> {
         Self {
             world,
             host,
+            platform: Platform::default(),
             settings,
             read_settings,
             library: Library::default(),
@@ -160,11 +162,18 @@ impl<W: World> Agent<W> {
         self.reporter.directory_problem(None);
         self.look_again_at(self.look.again);
         let units = self.library.read(&mut self.look);
+        self.platform = self.world.platform().await;
         let memory = self.world.memory();
         let (sources, targets) = (memory.sources(), memory.targets());
+        let inputs = render::Inputs {
+            host: &self.host,
+            platform: &self.platform,
+            unplaced: self.settings.unplaced,
+            installed: &sources,
+            targets: &targets,
+        };
         let before = std::mem::take(&mut self.resolution);
-        self.resolution =
-            render::resolve_again(&before, &units, &self.host, self.settings.unplaced, &sources, &targets);
+        self.resolution = render::resolve_again(&before, &units, &inputs).runnable(&units);
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
@@ -282,7 +291,7 @@ impl<W: World> Agent<W> {
         let (taken, files, jobs) = (self.resolution.desired.len(), self.resolution.verdicts.len(), self.jobs.len());
         self.reporter.status_line(taken, files, invalid.count(), jobs);
         if let Some(status) =
-            self.reporter.status(&self.settings, &self.look, &self.jobs, &self.blocked, &self.troubles)
+            self.reporter.status(&self.settings, &self.platform, &self.look, &self.jobs, &self.blocked, &self.troubles)
         {
             self.world.publish(&status);
         }

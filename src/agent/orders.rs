@@ -102,7 +102,7 @@ impl<W: World> Agent<W> {
     }
 
     fn has_file(&self, unit: &UnitName) -> bool {
-        self.resolution.verdicts.iter().any(|verdict| verdict.name == *unit)
+        self.resolution.verdicts.iter().any(|verdict| verdict.runs_as == *unit)
     }
 
     /// What a pass leaves to the next one: starts wait for the end of a stop, everything else is done or cannot be.
@@ -195,7 +195,7 @@ impl<W: World> Agent<W> {
         let is_installed = self.world.memory().installed.contains_key(unit);
         let desired = self.resolution.desired.get(unit);
         let rulings: Vec<&Ruling> =
-            self.resolution.verdicts.iter().filter(|verdict| verdict.name == *unit).map(|v| &v.ruling).collect();
+            self.resolution.verdicts.iter().filter(|verdict| verdict.runs_as == *unit).map(|v| &v.ruling).collect();
         let is_taken = rulings.iter().any(|ruling| matches!(ruling, Ruling::Taken { .. }));
         let is_elsewhere = !is_taken && rulings.iter().any(|ruling| matches!(ruling, Ruling::NotTaken { .. }));
         let mut problems: Vec<String> = Vec::new();

@@ -72,7 +72,10 @@ impl<W: World> Agent<W> {
                 self.job_over(job, &result)
             }
             // Jobs survive a daemon-reexec, and so do the signals of their ends.
-            Event::ManagerChanged => true,
+            Event::ManagerChanged => {
+                self.world.forget_platform();
+                true
+            }
             Event::Disconnected => {
                 self.lost_systemd(&Error::Unknown("the connection was closed".to_owned()));
                 false

@@ -11,6 +11,7 @@ use super::jobs::{Job, Jobs, explain};
 use super::trouble::Troubles;
 use crate::apply::{Done, Failure, Outcome};
 use crate::config::Settings;
+use crate::host::Platform;
 use crate::plan::{Action, Blocked};
 use crate::render::{Resolution, Ruling};
 use crate::source::{Look, Problem};
@@ -120,19 +121,19 @@ impl Reporter {
                 match &verdict.ruling {
                     Ruling::Invalid { errors } => {
                         for error in errors {
-                            tell!(warn, verdict.name, "verify", "{error}");
+                            tell!(warn, verdict.runs_as, "verify", "{error}");
                         }
                     }
                     Ruling::NotTaken { reason, .. } if told < VERDICTS_AT_ONCE => {
                         told += 1;
-                        tell!(info, verdict.name, "select", "{} is not taken: {reason}", verdict.path.display());
+                        tell!(info, verdict.runs_as, "select", "{} is not taken: {reason}", verdict.path.display());
                     }
                     Ruling::NotTaken { .. } => quiet += 1,
                     Ruling::Taken { reason, .. } if told < VERDICTS_AT_ONCE => {
                         told += 1;
-                        tell!(info, verdict.name, "select", "{} is taken: {reason}", verdict.path.display());
+                        tell!(info, verdict.runs_as, "select", "{} is taken: {reason}", verdict.path.display());
                         for warning in &verdict.warnings {
-                            tell!(warn, verdict.name, "verify", "{warning}");
+                            tell!(warn, verdict.runs_as, "verify", "{warning}");
                         }
                     }
                     Ruling::Taken { .. } => {}
@@ -318,6 +319,7 @@ impl Reporter {
     pub fn status(
         &mut self,
         settings: &Settings,
+        platform: &Platform,
         look: &Look,
         jobs: &Jobs,
         blocked: &BTreeMap<UnitName, Blocked>,
@@ -339,6 +341,7 @@ impl Reporter {
         let status = AgentStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            platform: platform.clone(),
             unit_dir: settings.unit_dir.clone(),
             last_pass: 0.0,
             files: look.files.len(),

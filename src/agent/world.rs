@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
+use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
 use crate::render::TargetState;
@@ -23,6 +24,12 @@ use crate::unit::UnitName;
 pub trait World {
     /// What is installed and recorded.
     fn memory(&self) -> &Memory;
+
+    /// The versions of what runs here.
+    fn platform(&mut self) -> impl Future<Output = Platform>;
+
+    /// Another systemd may run here now.
+    fn forget_platform(&mut self);
 
     /// What the unit directory says now.
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError>;
@@ -66,6 +73,7 @@ pub struct Host {
     unit_dir: PathBuf,
     trials: Trials,
     watch_failure: Option<String>,
+    platform: Option<Platform>,
 }
 
 /// Where trial loads put their files for a moment.
@@ -85,7 +93,7 @@ impl Host {
         let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
         let mut memory = Memory::default();
         records.load(&mut memory);
-        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from))?;
+        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;
         let source = Source::new(memory.known_files());
         Ok(Self {
             systemd: None,
@@ -100,6 +108,7 @@ impl Host {
             unit_dir: settings.unit_dir.clone(),
             trials: Trials::new(),
             watch_failure: None,
+            platform: None,
         })
     }
 
@@ -140,6 +149,20 @@ impl Host {
 impl World for Host {
     fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    async fn platform(&mut self) -> Platform {
+        if self.platform.is_none() {
+            // Without systemd nothing is carried out either: what is rendered meanwhile does no harm.
+            let Ok(systemd) = self.systemd().await else { return Platform::default() };
+            let Ok(version) = systemd.version().await else { return Platform::default() };
+            self.platform = Some(platform_of(&version));
+        }
+        self.platform.clone().unwrap_or_default()
+    }
+
+    fn forget_platform(&mut self) {
+        self.platform = None;
     }
 
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
@@ -198,6 +221,7 @@ impl World for Host {
 
     fn disconnect(&mut self) {
         self.systemd = None;
+        self.platform = None;
         // It would hold the old connection open, and tell everything twice.
         if let Some(pump) = self.pump.take() {
             pump.abort();
@@ -209,4 +233,27 @@ impl World for Host {
             tracing::warn!("{}/{} cannot be written: {error}", config::RUN_DIRECTORY, status::STATUS_FILE);
         }
     }
+}
+
+/// The one place where it is found out what is rendered for. The Engine's part stays at its defaults until there is
+/// somebody to ask it.
+fn platform_of(systemd: &str) -> Platform {
+    let unknown = Platform::default();
+    let digits = systemd.find(|c: char| !c.is_ascii_digit()).map_or(systemd, |end| &systemd[..end]);
+    Platform {
+        systemd: digits.parse().unwrap_or(unknown.systemd),
+        docker_api: unknown.docker_api,
+        live_restore: unknown.live_restore,
+        system: Some(host::System::read()),
+        executable: executable().unwrap_or_else(|| host::EXECUTABLE.into()),
+    }
+}
+
+/// Where this program is, also after an upgrade has replaced it.
+fn executable() -> Option<PathBuf> {
+    let path = std::fs::read_link("/proc/self/exe").ok()?;
+    let path = path.to_str()?;
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+    is_plain.then(|| path.into())
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::files;
 use crate::observe;
+use crate::quadlet::slice;
 use crate::render::Desired;
 use crate::unit::{MARK_FILE_NAME, UnitName};
 
@@ -30,8 +31,9 @@ pub fn choose_folder() -> std::io::Result<PathBuf> {
     result
 }
 
-/// Installs `desired` in `folder`. Files that are the same already are left alone.
-pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
+/// Installs `desired` in `folder`. Files that are the same already are left alone. `was_quadlet`: whether what is installed
+/// comes from a Quadlet file.
+pub fn write(folder: &Path, desired: &Desired, was_quadlet: bool) -> Result<(), Failure> {
     let drop_ins = drop_in_folder(folder, &desired.name);
     at(&drop_ins, std::fs::create_dir_all(&drop_ins))?;
     let wanted: HashSet<&str> =
@@ -40,6 +42,13 @@ pub fn write(folder: &Path, desired: &Desired) -> Result<(), Failure> {
         let path = at(&drop_ins, entry)?.path();
         if !path.file_name().and_then(|name| name.to_str()).is_some_and(|name| wanted.contains(name)) {
             at(&path, files::remove_any(&path))?;
+        }
+    }
+    if was_quadlet {
+        let slice = slice::name(&desired.name);
+        if !desired.files.iter().any(|file| file.path == slice) {
+            let path = folder.join(slice);
+            at(&path, files::remove(&path))?;
         }
     }
     for file in &desired.files {
@@ -65,9 +74,13 @@ pub fn save(folder: &Path) {
 }
 
 /// Removes what [`write`] installed.
-pub fn remove(folder: &Path, name: &UnitName) -> Result<(), Failure> {
+pub fn remove(folder: &Path, name: &UnitName, is_quadlet: bool) -> Result<(), Failure> {
     let unit_file = folder.join(name.as_str());
     at(&unit_file, files::remove(&unit_file))?;
+    if is_quadlet {
+        let slice = folder.join(slice::name(name));
+        at(&slice, files::remove(&slice))?;
+    }
     let drop_ins = drop_in_folder(folder, name);
     let mark = drop_ins.join(MARK_FILE_NAME);
     if let Ok(entries) = std::fs::read_dir(&drop_ins) {

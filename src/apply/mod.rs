@@ -13,6 +13,7 @@ pub use install::{FOLDERS, choose_folder};
 
 use crate::config::TARGET;
 use crate::plan::Action;
+use crate::quadlet::slice;
 use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
@@ -140,7 +141,12 @@ impl Applier<'_> {
             self.systemd.disable(&[unit.as_str()]).await?;
         }
         self.forget_links_of(&installed.facts)?;
-        install::remove(&installed.folder, unit)?;
+        install::remove(&installed.folder, unit, installed.is_quadlet)?;
+        if installed.is_quadlet {
+            self.records.set_spec(unit, None).map_err(|error| record_failure(unit, error))?;
+            // Nobody else stops a slice that holds nothing any more.
+            let _ = self.systemd.stop(&slice::name(unit)).await;
+        }
         self.memory.installed.remove(unit);
         self.record_started(unit, None)?;
         // The operator's word outlives the installation; it goes with the file, which is a step of its own.
@@ -172,11 +178,16 @@ impl Applier<'_> {
         if started.is_some() && !self.memory.started.contains_key(name) {
             self.record_started(name, started)?;
         }
-        install::write(self.folder, desired)?;
+        // The service's text may be started from the moment that it is there.
+        self.records.set_spec(name, desired.spec.as_deref()).map_err(|error| record_failure(name, error))?;
+        let was_quadlet = self.memory.installed.get(name).is_some_and(|installed| installed.is_quadlet);
+        install::write(self.folder, desired, was_quadlet)?;
         let installed = Installed {
             folder: self.folder.to_owned(),
             source: desired.source.clone(),
             digest: desired.digest,
+            text_digest: desired.text_digest,
+            is_quadlet: desired.spec.is_some(),
             facts: desired.facts.clone(),
         };
         self.memory.installed.insert(name.clone(), installed);

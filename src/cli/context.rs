@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::apply;
 use crate::config::{self, Settings};
-use crate::host::Host;
+use crate::host::{Host, Platform, System};
+use crate::quadlet::names;
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
@@ -22,6 +23,8 @@ use crate::unit::{Unit, UnitName};
 pub struct Context {
     pub settings: Settings,
     pub host: Host,
+    /// As the agent last saw it.
+    pub platform: Platform,
     pub memory: Memory,
     /// `None` if no agent ever ran since boot, or it ended.
     pub agent: Option<AgentStatus>,
@@ -40,11 +43,15 @@ impl Context {
         let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
         let host = Host::read(settings.metadata.clone())?;
         let mut memory = Memory::default();
-        RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY)).load(&mut memory);
-        memory.installed =
-            status::scan_installed(&apply::FOLDERS.map(PathBuf::from)).context("the installed units cannot be read")?;
-        let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok().filter(|agent| is_running(agent.pid));
-        Ok(Self { settings, host, memory, agent })
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        records.load(&mut memory);
+        memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)
+            .context("the installed units cannot be read")?;
+        let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok();
+        let platform = agent.as_ref().map(|agent| agent.platform.clone()).unwrap_or_default();
+        let platform = Platform { system: Some(System::read()), ..platform };
+        let agent = agent.filter(|agent| is_running(agent.pid));
+        Ok(Self { settings, host, platform, memory, agent })
     }
 
     /// Looks at the unit directory as the agent would, without its patience.
@@ -52,7 +59,14 @@ impl Context {
         let mut look = Source::default().look(&self.settings.unit_dir, &self.settings.trust, Instant::now())?;
         let units = Library::default().read(&mut look);
         let (sources, targets) = (self.memory.sources(), self.memory.targets());
-        let resolution = render::resolve(&units, &self.host, self.settings.unplaced, &sources, &targets);
+        let inputs = render::Inputs {
+            host: &self.host,
+            platform: &self.platform,
+            unplaced: self.settings.unplaced,
+            installed: &sources,
+            targets: &targets,
+        };
+        let resolution = render::resolve(&units, &inputs).runnable(&units);
         Ok(Directory { look, units, resolution })
     }
 
@@ -72,7 +86,7 @@ impl Context {
 impl Directory {
     /// The verdict for a unit, preferring the file that is taken.
     pub fn verdict(&self, name: &UnitName) -> Option<&FileVerdict> {
-        let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.name == *name);
+        let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.is_about(name));
         let first = verdicts.clone().next();
         verdicts.find(|verdict| verdict.ruling.word() == "taken").or(first)
     }
@@ -107,6 +121,18 @@ pub fn unit_name(text: &str) -> anyhow::Result<UnitName> {
         text.rsplit_once('.').is_some_and(|(_, suffix)| crate::unit::UnitType::from_suffix(suffix).is_some());
     let full = if has_type { text.to_owned() } else { format!("{text}.service") };
     UnitName::parse(&full).with_context(|| format!("'{text}' is no unit name"))
+}
+
+/// The unit that systemd runs for what people name: the service of a Quadlet file.
+pub fn running_name(directory: Result<&Directory, &ScanError>, name: &UnitName) -> UnitName {
+    if let Some(verdict) = directory.ok().and_then(|directory| directory.verdict(name)) {
+        return verdict.runs_as.clone();
+    }
+    match name.unit_type().is_quadlet() {
+        // Its file may be gone; only ServiceName= could have said otherwise.
+        true => names::default_service(name).unwrap_or_else(|_| name.clone()),
+        false => name.clone(),
+    }
 }
 
 fn is_running(pid: u32) -> bool {

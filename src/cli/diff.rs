@@ -8,7 +8,10 @@ use anyhow::{Context as _, bail};
 use similar::TextDiff;
 
 use super::context::{self, Context};
-use crate::status::Installed;
+use crate::config;
+use crate::quadlet::slice;
+use crate::render::Desired;
+use crate::status::{Installed, RecordFiles};
 use crate::unit::{MARK_FILE_NAME, Unit, UnitName};
 
 /// What is installed against what the file says; exit code 1 if they differ.
@@ -18,6 +21,9 @@ pub struct Diff {
     #[arg(required = true)]
     units: Vec<String>,
 }
+
+/// What the supervisor works from, among the files of a unit.
+const SPEC: &str = "spec.json";
 
 /// The files of a unit by their paths below a folder of units, each with the path to show.
 type Files = BTreeMap<String, (String, Vec<u8>)>;
@@ -30,12 +36,19 @@ impl Diff {
         for text in &self.units {
             let name = context::unit_name(text)?;
             let unit = directory.verdict(&name).and_then(|verdict| directory.unit(verdict));
+            let name = context::running_name(Ok(&directory), &name);
             let installed = context.memory.installed.get(&name);
             if unit.is_none() && installed.is_none() {
                 bail!("{name} is neither installed nor in {}", context.settings.unit_dir.display());
             }
             let old = installed.map(|installed| installed_files(&name, installed)).transpose()?.unwrap_or_default();
-            let new = unit.map(|unit| unit_files(unit)).unwrap_or_default();
+            let new = match (unit, directory.resolution.desired.get(&name)) {
+                (Some(unit), Some(desired)) if unit.service.is_some() => rendered_files(unit, desired),
+                (Some(unit), None) if unit.service.is_some() => {
+                    bail!("{} makes no unit here; see 'sculler explain'", unit.name)
+                }
+                (unit, _) => unit.map(|unit| unit_files(unit)).unwrap_or_default(),
+            };
             let text = unified(&old, &new);
             differs |= !text.is_empty();
             print!("{text}");
@@ -52,6 +65,15 @@ fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Fil
         Ok(())
     };
     add(&installed.folder.join(name.as_str()), name.to_string())?;
+    if installed.is_quadlet {
+        let slice = slice::name(name);
+        let slice_file = installed.folder.join(&slice);
+        if slice_file.exists() {
+            add(&slice_file, slice)?;
+        }
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        add(&records.spec(name), SPEC.to_owned())?;
+    }
     let folder = installed.folder.join(format!("{name}.d"));
     for entry in std::fs::read_dir(&folder).with_context(|| format!("{}: cannot be read", folder.display()))? {
         let path = entry?.path();
@@ -61,6 +83,15 @@ fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Fil
         }
     }
     Ok(files)
+}
+
+/// What a Quadlet file becomes, under the names that it is installed by.
+fn rendered_files(unit: &Unit, desired: &Desired) -> Files {
+    let is_mark = |path: &str| path.ends_with(&format!("/{MARK_FILE_NAME}"));
+    let files = desired.files.iter().filter(|file| !is_mark(&file.path)).map(|file| (file.path.clone(), &file.text));
+    let spec = desired.spec.iter().map(|spec| (SPEC.to_owned(), spec));
+    let source = unit.file.path.display();
+    files.chain(spec).map(|(key, text)| (key.clone(), (format!("{source} -> {key}"), text.to_vec()))).collect()
 }
 
 /// A unit file and its drop-ins, under the names that they are installed by.

@@ -23,13 +23,14 @@ impl Explain {
         let directory = context.directory();
         let names: Vec<UnitName> = self.units.iter().map(|text| context::unit_name(text)).collect::<Result<_, _>>()?;
         // Files tell most; what systemd adds is left out if it does not answer.
-        let states = super::block_on(context::states(&names)).unwrap_or_default();
+        let running: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
+        let states = super::block_on(context::states(&running)).unwrap_or_default();
         let mut is_known = true;
-        for (index, name) in names.iter().enumerate() {
+        for (index, (name, running)) in names.iter().zip(&running).enumerate() {
             if index > 0 {
                 println!();
             }
-            is_known &= explain(&context, &directory, name, states.get(name.as_str()))?;
+            is_known &= explain(&context, &directory, name, states.get(running.as_str()))?;
         }
         Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -47,7 +48,7 @@ pub fn explain(
     match directory {
         Err(error) => println!("  {error}"),
         Ok(directory) => {
-            let verdicts = directory.resolution.verdicts.iter().filter(|verdict| verdict.name == *name);
+            let verdicts = directory.resolution.verdicts.iter().filter(|verdict| verdict.is_about(name));
             let problems = directory.look.problems.iter().filter(|(path, _)| path.ends_with(name.as_str()));
             if verdicts.clone().next().is_none() && problems.clone().next().is_none() {
                 println!("  there is no file {name} in {}", context.settings.unit_dir.display());
@@ -60,6 +61,7 @@ pub fn explain(
             }
         }
     }
+    let name = &context::running_name(directory.as_ref(), name);
     if let Some(installed) = context.memory.installed.get(name) {
         is_known = true;
         let target =

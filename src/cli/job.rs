@@ -14,6 +14,7 @@ use super::selection::{self, Change, Reading, Selected};
 use super::submission::{self, Submission};
 use crate::agent::{Order, UnitAnswer, UnitOrder, Wish};
 use crate::files;
+use crate::quadlet::names;
 use crate::render::TargetState;
 use crate::unit::UnitName;
 
@@ -98,7 +99,11 @@ impl WithFiles {
 impl Units {
     /// Whether a unit is named as itself, not by a glob.
     fn names(&self, name: &UnitName) -> bool {
-        self.units.iter().any(|text| context::unit_name(text).is_ok_and(|named| named == *name))
+        self.units.iter().any(|text| {
+            context::unit_name(text).is_ok_and(|named| {
+                named == *name || named.unit_type().is_quadlet() && names::default_service(&named).as_ref() == Ok(name)
+            })
+        })
     }
 
     pub fn run(self, verb: Verb) -> anyhow::Result<ExitCode> {
@@ -183,9 +188,9 @@ fn refuse(verb: Verb, selected: &[Selected], directory: &Directory) -> anyhow::R
             continue;
         }
         let instance = directory.units.iter().find(|instance| {
-            instance.name.template().as_ref() == Some(&unit.name)
+            instance.runs_as().template().as_ref() == Some(&unit.name)
                 && instance.file.path.is_symlink()
-                && !selected.iter().any(|other| other.name == instance.name)
+                && !selected.iter().any(|other| other.name == *instance.runs_as())
         });
         if let Some(instance) = instance {
             bail!("{} is a link to {}; destroy it first, or together with it", instance.name, unit.name);
@@ -206,7 +211,7 @@ fn change_files(verb: Verb, context: &Context, selected: &[Selected]) -> anyhow:
         super::ask::ask(&Order::default())?;
         submission::warn_of_sync(unit_dir, "remove");
         for unit in selected {
-            submission::remove(&unit.path, &unit.name)?;
+            submission::remove(&unit.path)?;
         }
     } else if changes.clone().next().is_some() {
         // Without it a new file would be launched as soon as it is seen.

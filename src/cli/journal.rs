@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use super::context;
+use super::context::{self, Context};
 
 /// The journal of a unit: its own lines, systemd's and sculler's.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,11 @@ pub struct Journal {
 
 impl Journal {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let name = context::unit_name(&self.unit)?;
+        let mut name = context::unit_name(&self.unit)?;
+        if name.unit_type().is_quadlet() {
+            let context = Context::read()?;
+            name = context::running_name(context.directory().as_ref(), &name);
+        }
         let mut command = if self.sudo { Command::new("sudo") } else { Command::new("journalctl") };
         if self.sudo {
             command.arg("journalctl");

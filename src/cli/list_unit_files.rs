@@ -31,7 +31,7 @@ impl ListUnitFiles {
         let machine = context.machine(self.options.full);
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         for verdict in &directory.resolution.verdicts {
-            let name = &verdict.name;
+            let name = &verdict.runs_as;
             let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
             let installed = context.memory.installed.get(name);
             let is_installed = installed.is_some_and(|installed| installed.source == verdict.path);
@@ -39,7 +39,13 @@ impl ListUnitFiles {
             let unit = directory.unit(verdict);
             let is_global = unit.is_some_and(|unit| unit.placement.is_global());
             let description = unit.map(|unit| description(unit)).unwrap_or_default();
-            let digest = unit.map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest);
+            let digest = match directory.resolution.desired.get(name) {
+                Some(desired) => Some(desired.digest),
+                // What another host makes of a Quadlet file is for that host to say.
+                None => unit
+                    .filter(|unit| unit.service.is_none())
+                    .map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest),
+            };
             let hash = digest.map_or("-".to_owned(), |digest| match self.options.full {
                 true => digest.to_string(),
                 false => digest.short(),
@@ -51,7 +57,7 @@ impl ListUnitFiles {
                 (true, _) => TargetState::Loaded,
             };
             rows.push(vec![
-                name.to_string().into(),
+                verdict.name.to_string().into(),
                 hash.into(),
                 table::state(target.as_str()),
                 table::state(state.as_str()),

@@ -10,6 +10,7 @@ mod doctor;
 mod explain;
 mod files;
 mod fleetctl;
+mod help;
 mod hosts;
 mod job;
 mod journal;
@@ -39,7 +40,7 @@ use table::Listing;
 
 /// Drop a unit file into /etc/sculler/units, and the host that it names runs it.
 #[derive(Debug, Parser)]
-#[command(name = "sculler", version, arg_required_else_help = true)]
+#[command(name = "sculler", version, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Arguments {
     /// Run it on these hosts by ssh: user@host, or groups of ~/.config/sculler/hosts.toml
     #[arg(short = 'H', long, global = true, value_name = "HOST,…", value_delimiter = ',')]
@@ -90,6 +91,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Ask the agent for a pass now
     Reconcile(reconcile::Reconcile),
+    /// This help, a command's, or the keys of Quadlet files: help keys [SECTION]
+    Help(help::Help),
     /// The daemon: watch the unit directory and keep this host as it says
     Agent(agent::Agent),
     /// The main process of a container's service; systemd starts it
@@ -149,6 +152,7 @@ impl Command {
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
+            Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),
             Self::Supervise(command) => command.run(),
         }

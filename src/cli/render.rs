@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files;
 use crate::config;
-use crate::host::{Host, MACHINE_ID_FILE, MachineId};
+use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
 
@@ -27,7 +27,7 @@ pub struct Render {
     systemd: Option<u32>,
     /// Its Docker Engine's API version, instead of the newest
     #[arg(long, value_name = "V")]
-    docker_api: Option<String>,
+    docker_api: Option<ApiVersion>,
     /// Its Docker Engine keeps containers while it restarts
     #[arg(long)]
     live_restore: bool,
@@ -49,6 +49,9 @@ struct Rendered<'a> {
     warnings: Vec<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<Text<'a>>,
+    /// `container`, `volume`, `network`, `image` or `build`: what Docker is asked for.
+    #[serde(flatten)]
+    request: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 #[derive(Serialize)]
@@ -71,13 +74,22 @@ impl Render {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
         let units = files::read(&self.files)?;
-        let resolution = render::resolve(&units, &host, unplaced, &BTreeMap::new(), &BTreeMap::new());
+        let resolution = render::resolve(
+            &units,
+            &render::Inputs {
+                host: &host,
+                platform: &self.platform(),
+                unplaced,
+                installed: &BTreeMap::new(),
+                targets: &BTreeMap::new(),
+            },
+        );
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;
         // There is a verdict for each unit, in their order.
-        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
+        for verdict in &resolution.verdicts {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let rendered = rendered(verdict, &unit.findings, &resolution);
+            let rendered = rendered(verdict, &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {
@@ -85,6 +97,16 @@ impl Render {
             }
         }
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn platform(&self) -> Platform {
+        let newest = Platform::default();
+        Platform {
+            systemd: self.systemd.unwrap_or(newest.systemd),
+            docker_api: self.docker_api.unwrap_or(newest.docker_api),
+            live_restore: self.live_restore,
+            ..newest
+        }
     }
 
     fn host(&self) -> anyhow::Result<Host> {
@@ -108,15 +130,16 @@ impl Render {
     }
 }
 
-fn rendered<'a>(verdict: &'a FileVerdict, findings: &'a [Finding], resolution: &'a render::Resolution) -> Rendered<'a> {
+fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) -> Rendered<'a> {
     let errors = match &verdict.ruling {
         Ruling::Invalid { errors } => errors.iter().map(place).collect(),
         _ => Vec::new(),
     };
-    let desired = resolution.desired.get(&verdict.name).filter(|desired| desired.source == verdict.path);
+    let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
+    let desired = resolution.desired.get(&verdict.runs_as).filter(|_| is_taken);
     let unit = desired.map(|desired| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let drop_ins = desired.files.iter().filter(|file| file.path.contains('/'));
+        let drop_ins = desired.files.iter().filter(|file| file.path != desired.name.as_str());
         Text {
             name: desired.name.as_str(),
             text: text(desired.text()),
@@ -129,9 +152,17 @@ fn rendered<'a>(verdict: &'a FileVerdict, findings: &'a [Finding], resolution: &
         verdict: verdict.ruling.word(),
         reason: verdict.ruling.reason(),
         errors,
-        warnings: findings.iter().filter(|finding| !finding.is_error()).map(place).collect(),
+        warnings: verdict.warnings.iter().map(place).collect(),
         unit,
+        request: desired.and_then(|desired| desired.spec.as_deref()).and_then(request),
     }
+}
+
+/// What the supervisor works from, less what it says of itself.
+fn request(spec: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let mut request: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(spec).ok()?;
+    request.retain(|_, value| value.is_object());
+    Some(request)
 }
 
 fn place(finding: &Finding) -> Place<'_> {
@@ -156,6 +187,9 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
         std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text)))
     {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
+    }
+    for (kind, request) in rendered.request.iter().flatten() {
+        writeln!(out, "\n# What Docker is asked for: {kind}\n{}", serde_json::to_string_pretty(request)?)?;
     }
     writeln!(out)
 }

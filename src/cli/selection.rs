@@ -1,6 +1,6 @@
 //! What people name on the command line → units: names, files, globs, instances of templates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -96,10 +96,11 @@ impl Search<'_> {
         if let Some(template) = name.template().filter(|_| self.reading.may_add)
             && let Some(present) = self.present(&template)
         {
-            return Ok(vec![link(name, template, &present.path)]);
+            return Ok(vec![link(&name, &present)?]);
         }
-        if let Some(installed) = self.context.memory.installed.get(&name) {
-            let path = installed.source.clone();
+        let running = context::running_name(Ok(self.directory), &name);
+        if let Some(installed) = self.context.memory.installed.get(&running) {
+            let (name, path) = (running, installed.source.clone());
             return Ok(vec![Selected { name, path, is_present: false, file: Change::None }]);
         }
         let unit_dir = self.context.settings.unit_dir.display();
@@ -110,18 +111,22 @@ impl Search<'_> {
     }
 
     fn present(&self, name: &UnitName) -> Option<Selected> {
-        let path = self.directory.verdict(name)?.path.clone();
-        Some(Selected { name: name.clone(), path, is_present: true, file: Change::None })
+        let verdict = self.directory.verdict(name)?;
+        let (name, path) = (verdict.runs_as.clone(), verdict.path.clone());
+        Some(Selected { name, path, is_present: true, file: Change::None })
     }
 
     fn glob(&self, text: &str) -> anyhow::Result<Vec<Selected>> {
         let names: BTreeSet<&UnitName> =
-            self.directory.resolution.verdicts.iter().map(|verdict| &verdict.name).collect();
+            self.directory.resolution.verdicts.iter().flat_map(|verdict| [&verdict.name, &verdict.runs_as]).collect();
         // As `web` is web.service, `web-?` is web-?.service.
         for text in [text.to_owned(), format!("{text}.service")] {
             let glob = Glob::parse(&text).map_err(|error| anyhow::anyhow!("'{text}' is no glob: {error}"))?;
             let matching = names.iter().filter(|name| !name.is_template() && glob.matches(name.as_str()));
-            let found: Vec<Selected> = matching.filter_map(|name| self.present(name)).collect();
+            let found = matching.filter_map(|name| self.present(name));
+            // A container's file and its service may both match.
+            let found: BTreeMap<UnitName, Selected> = found.map(|unit| (unit.name.clone(), unit)).collect();
+            let found: Vec<Selected> = found.into_values().collect();
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -148,7 +153,7 @@ impl Search<'_> {
             return Ok(None);
         }
         let template = self.submit(template, Submission::read(&template_path)?, is_meant)?;
-        let instance = link(name, template.name.clone(), &template.path);
+        let instance = link(&name, &template)?;
         Ok(Some(vec![template, instance]))
     }
 
@@ -157,10 +162,11 @@ impl Search<'_> {
         let unit_dir = &self.context.settings.unit_dir;
         let Some(unit) = self.unit(&name) else {
             let path = unit_dir.join(name.as_str());
+            let name = submission.runs_as()?;
             return Ok(Selected { name, path, is_present: false, file: Change::Write(submission) });
         };
         let path = unit.file.path.clone();
-        let present = |file| Selected { name: name.clone(), path: path.clone(), is_present: true, file };
+        let present = |file| Selected { name: unit.runs_as().clone(), path: path.clone(), is_present: true, file };
         let difference = submission.difference(unit);
         if difference.is_empty() {
             return Ok(present(Change::None));
@@ -193,7 +199,14 @@ impl Search<'_> {
     }
 }
 
-fn link(name: UnitName, template: UnitName, template_path: &Path) -> Selected {
-    let path = template_path.with_file_name(name.as_str());
-    Selected { name, path, is_present: false, file: Change::Link(template) }
+/// The instance of `name` as a symlink beside its template.
+fn link(name: &UnitName, template: &Selected) -> anyhow::Result<Selected> {
+    let file = template.path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+    let file = UnitName::parse(file)?;
+    let instance_of = |template: &UnitName| {
+        let instance = name.instance().unwrap_or_default();
+        UnitName::parse(&format!("{}@{instance}.{}", template.prefix(), template.unit_type()))
+    };
+    let path = template.path.with_file_name(instance_of(&file)?.as_str());
+    Ok(Selected { name: instance_of(&template.name)?, path, is_present: false, file: Change::Link(file) })
 }

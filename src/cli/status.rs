@@ -29,6 +29,7 @@ impl Status {
             explain::explain(&context, &directory, name, None)?;
             println!();
         }
+        let names: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         let names: Vec<&str> = names.iter().map(UnitName::as_str).collect();
         let mut command = Command::new("systemctl");
         command.args(["status", "--no-pager", "--full", "--"]).args(names);

@@ -13,8 +13,11 @@ use crate::unit::{Unit, UnitName};
 /// A unit file with its drop-ins, read and found valid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Submission {
-    /// The unit's name.
+    /// The file's name.
     pub name: String,
+    /// The unit that systemd runs for it; as the file, if it is not given.
+    #[serde(default)]
+    runs_as: Option<String>,
     text: String,
     /// File names and texts.
     drop_ins: Vec<(String, String)>,
@@ -31,7 +34,14 @@ impl Submission {
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let drop_ins = unit.drop_ins.iter().map(|file| (file.file_name().to_owned(), text(&file.text)));
-        Ok(Self { name: unit.name.to_string(), text: text(&unit.file.text), drop_ins: drop_ins.collect() })
+        let runs_as = unit.service.as_ref().map(ToString::to_string);
+        Ok(Self { name: unit.name.to_string(), runs_as, text: text(&unit.file.text), drop_ins: drop_ins.collect() })
+    }
+
+    /// The unit that systemd runs for it.
+    pub fn runs_as(&self) -> anyhow::Result<UnitName> {
+        let name = self.runs_as.as_ref().unwrap_or(&self.name);
+        UnitName::parse(name).with_context(|| format!("'{name}' is no unit name"))
     }
 
     /// What another host's command has sent: [`Submission`]s as JSON on standard input.
@@ -76,9 +86,11 @@ impl Submission {
 }
 
 /// Takes a unit file out of the unit directory, with its own drop-ins.
-pub fn remove(path: &Path, name: &UnitName) -> anyhow::Result<()> {
+pub fn remove(path: &Path) -> anyhow::Result<()> {
     files::remove(path).with_context(|| format!("{} cannot be removed", path.display()))?;
-    let folder = path.with_file_name(format!("{name}.d"));
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".d");
+    let folder = PathBuf::from(folder);
     files::remove_folder(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
 }
 

@@ -109,7 +109,9 @@ pub async fn observe(
         if observed.collisions.contains_key(name) {
             continue;
         }
-        if trials.get(name) == Some(&desired.digest) {
+        let is_same_text =
+            memory.installed.get(name).is_some_and(|installed| installed.text_digest == desired.text_digest);
+        if is_same_text || trials.get(name) == Some(&desired.digest) {
             continue;
         }
         match trial::refusal(systemd, desired, trial_folder).await? {

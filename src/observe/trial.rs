@@ -49,7 +49,11 @@ fn write(desired: &Desired, folder: &Path, name: &str) -> io::Result<()> {
         match file.path.rsplit_once('/') {
             Some((_, MARK_FILE_NAME)) => {}
             Some((_, drop_in)) => files::replace_for(&drop_ins.join(drop_in), &file.text, file.is_private)?,
-            None => files::replace_for(&folder.join(name), &file.text, file.is_private)?,
+            None if file.path == desired.name.as_str() => {
+                files::replace_for(&folder.join(name), &file.text, file.is_private)?;
+            }
+            // The slice of a container's own: what holds for its service holds for it.
+            None => {}
         }
     }
     Ok(())

@@ -211,7 +211,7 @@ fn remembered<'a>(situation: &Situation<'a>) -> BTreeSet<&'a UnitName> {
     if with_target.is_empty() {
         return BTreeSet::new();
     }
-    let files: HashSet<&UnitName> = situation.resolution.verdicts.iter().map(|verdict| &verdict.name).collect();
+    let files: HashSet<&UnitName> = situation.resolution.verdicts.iter().map(|verdict| &verdict.runs_as).collect();
     let stays = |(name, record): &(&UnitName, &UnitRecord)| {
         files.contains(name) || situation.expected.contains(*name) || (situation.holds)(&record.source)
     };

@@ -83,7 +83,8 @@ fn change(
     let matters = running != desired.facts.run;
     let is_up = state.is_some_and(UnitState::is_up);
     let has_run = is_up || situation.observed.details.get(name).is_some_and(|details| details.has_run);
-    let outdates = state.is_some_and(UnitState::is_in_memory);
+    // A container whose text is the same needs no daemon-reload.
+    let outdates = state.is_some_and(UnitState::is_in_memory) && installed.text_digest != desired.text_digest;
     if matters && is_up && installed.facts.stop != desired.facts.stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
         return Decision {

@@ -1,6 +1,9 @@
 //! What a Quadlet file is translated for: a host, its versions, and the other files that it takes.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
 
 use crate::host::{Host, Platform};
 use crate::unit::UnitName;
@@ -11,12 +14,20 @@ pub struct Context<'a> {
     pub host: &'a Host,
     pub platform: &'a Platform,
     /// The other Quadlet files of the unit directory.
-    pub others: &'a Others,
+    pub others: &'a Others<'a>,
 }
 
 /// The Quadlet files that one may name in another, by their file names (`data.volume`).
-#[derive(Debug, Default)]
-pub struct Others(HashMap<String, Other>);
+#[derive(Default)]
+pub struct Others<'a> {
+    known: HashMap<String, Other>,
+    /// Knows the rest: looked at only if a name is in none of the files that were made known.
+    rest: Option<Box<dyn Fn(&str) -> Option<Other> + 'a>>,
+    asked: RefCell<Asked>,
+}
+
+/// What one file asked of others, and what it was told.
+pub type Asked = BTreeMap<String, Result<Arc<Resource>, String>>;
 
 /// A Quadlet file, seen from another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +47,51 @@ pub struct Resource {
     pub name: String,
     /// A volume made from an image (`Driver=image`) is mounted as that image.
     pub image: Option<String>,
+    /// `Copy=no` of a volume: it is not filled with what the image has at the target.
+    pub no_copy: bool,
 }
 
-impl Others {
+impl<'a> Others<'a> {
+    /// Others of which `rest` tells when they are asked for: few of many files are ever named.
+    pub fn asking(rest: impl Fn(&str) -> Option<Other> + 'a) -> Self {
+        Self { rest: Some(Box::new(rest)), ..Self::default() }
+    }
+
     /// Makes a file known.
     pub fn insert(&mut self, file_name: String, other: Other) {
-        self.0.insert(file_name, other);
+        self.known.insert(file_name, other);
     }
 
     /// The file of this name; the error says what is wrong with it and what to do.
     ///
-    /// An instance (`data@1.volume`) that has no file of its own is looked for by its template.
-    pub fn find(&self, file_name: &str) -> Result<&Resource, String> {
-        match self.0.get(file_name) {
-            Some(Other::Taken(resource)) => Ok(resource),
+    /// An instance (`data@1.volume`) that has no file of its own is made from its template.
+    pub fn find(&self, file_name: &str) -> Result<Arc<Resource>, String> {
+        if let Some(answer) = self.asked.borrow().get(file_name) {
+            return answer.clone();
+        }
+        let known = self.known.get(file_name).cloned();
+        let answer = match known.or_else(|| self.rest.as_ref().and_then(|rest| rest(file_name))) {
+            Some(Other::Taken(resource)) => Ok(Arc::new(resource)),
             Some(Other::Unusable(reason)) => Err(format!("{file_name} cannot be used: {reason}")),
             None => Err(format!("there is no {file_name} in the unit directory; add it, or correct the name")),
-        }
+        };
+        self.asked.borrow_mut().insert(file_name.to_owned(), answer.clone());
+        answer
+    }
+
+    /// Everything that was asked for.
+    pub fn into_asked(self) -> Asked {
+        self.asked.into_inner()
+    }
+
+    /// What was asked for until now.
+    pub fn asked(&self) -> Asked {
+        self.asked.borrow().clone()
+    }
+}
+
+impl fmt::Debug for Others<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Others").field("known", &self.known).finish_non_exhaustive()
     }
 }

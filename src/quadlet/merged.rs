@@ -34,6 +34,11 @@ impl Assignment<'_> {
         self.finding(Diagnostic::warning(self.entry.line, self.entry.column, message))
     }
 
+    /// A warning at a byte of its value.
+    pub fn warning_at(&self, offset: usize, message: impl Into<String>) -> Finding {
+        self.finding(Diagnostic::warning(self.entry.line, self.entry.column_at(offset), message))
+    }
+
     fn finding(&self, diagnostic: Diagnostic) -> Finding {
         Finding { path: self.path.to_owned(), diagnostic }
     }
@@ -44,6 +49,11 @@ impl Merged {
     pub fn of(unit: &Unit) -> Self {
         let files = std::iter::once(&unit.file).chain(&unit.drop_ins);
         Self { parts: files.map(|file| (file.clone(), parse(&file.text).0)).collect() }
+    }
+
+    /// The unit file, which relative paths start from.
+    pub fn path(&self) -> &Path {
+        self.parts.first().map_or(Path::new("/"), |(file, _)| &file.path)
     }
 
     /// The parsed files, the unit file first.

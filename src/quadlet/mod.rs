@@ -4,11 +4,60 @@
 //! it, for one host and among the files that this host takes, the text of a service and the [`Spec`] that the
 //! service's main process, the supervisor, works from.
 
+pub mod arguments;
+pub mod build;
+pub mod container;
 pub mod context;
 pub mod create;
+pub mod dependencies;
+pub mod docker_names;
+pub mod expand;
+mod fields;
+pub mod image;
+pub mod key_list;
 pub mod merged;
+pub mod names;
+pub mod network;
+pub mod options;
+mod privileges;
+pub mod quantities;
+pub mod read;
+pub mod references;
+pub mod resource;
+pub mod service;
+mod service_keys;
+pub mod slice;
 pub mod spec;
+#[cfg(test)]
+mod testing;
+pub mod translation;
+pub mod values;
+pub mod volume;
 
-pub use context::{Context, Other, Others, Resource};
+use std::sync::Arc;
+
+pub use context::{Asked, Context, Other, Others, Resource};
 pub use merged::{Assignment, Merged};
+pub use read::Quadlet;
+pub use references::{Reference, references};
 pub use spec::Spec;
+pub use translation::{Translation, translate};
+
+use crate::unit::{TextFile, Unit, UnitName};
+
+/// Completes a unit that was read from a Quadlet file: with what is wrong with it on any host, its service, and the
+/// drop-ins that `drop_ins_of` knows of that.
+pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>) -> Unit {
+    let quadlet = Quadlet::read(&unit);
+    unit.findings.extend(quadlet.findings);
+    let service = names::service(&unit.name, &quadlet.merged).or_else(|finding| {
+        unit.findings.push(finding);
+        names::default_service(&unit.name)
+    });
+    // Every Quadlet file's name leaves room for its service's.
+    if let Ok(service) = service {
+        let drop_ins = drop_ins_of(&service);
+        unit.becomes(service, drop_ins);
+    }
+    unit
+}

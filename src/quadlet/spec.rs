@@ -55,13 +55,16 @@ pub struct Container {
     pub notify: Notify,
     /// `Type=oneshot`: the start is over when the container has ended.
     pub oneshot: bool,
-    /// The body of `POST /containers/create`; `start` completes it. Endpoints beyond the first have to be connected after the
-    /// creation on Engines with an API before 1.44.
+    /// The body of `POST /containers/create`; `start` completes it. Endpoints other than that of `NetworkMode` have to be
+    /// connected after the creation on Engines with an API before 1.44.
     pub create: CreateBody,
     /// What has to be found out at the start.
     pub start: AtStart,
     /// The bind sources, also in `create`, and how their owners are matched.
     pub mounts: Vec<BindSource>,
+    /// Images of its mounts; they are pulled as its own is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounted_images: Vec<String>,
     /// How `systemctl reload` is passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reload>,

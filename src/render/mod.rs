@@ -3,15 +3,18 @@
 //! The unit file reaches systemd byte for byte, and its drop-ins with it; sculler adds one drop-in of its own, the
 //! mark, by which it knows its units again.
 
+mod circles;
+mod quadlets;
 mod resolve;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use resolve::{FileVerdict, Resolution, Ruling, resolve, resolve_again};
+pub use quadlets::Rendered;
+pub use resolve::{FileVerdict, Inputs, Resolution, Ruling, resolve, resolve_again};
 
 use crate::host::MachineId;
-use crate::unit::{Digest, Facts, MARK_FILE_NAME, Unit, UnitName, syntax};
+use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, syntax};
 
 /// fleet's target states (`fleet: Documentation/states.md`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -57,8 +60,12 @@ pub struct Desired {
     pub source: PathBuf,
     /// Everything that is installed, the mark first and the unit file last.
     pub files: Vec<RenderedFile>,
-    /// Of `files`: the same digest, the same installation.
+    /// What the supervisor works from, if the unit comes from a Quadlet file.
+    pub spec: Option<Arc<[u8]>>,
+    /// Of `files` and `spec`: the same digest, the same installation.
     pub digest: Digest,
+    /// Of `files` alone: the same digest, nothing new for systemd.
+    pub text_digest: Digest,
     /// What planning compares.
     pub facts: Facts,
     /// How far it goes.
@@ -68,22 +75,52 @@ pub struct Desired {
 impl Desired {
     /// Renders a unit for the host with `machine_id`.
     pub fn new(unit: &Unit, machine_id: &MachineId, target: TargetState) -> Self {
-        let folder = format!("{}.d", unit.name);
+        let unit_file = RenderedFile {
+            path: unit.name.to_string(),
+            text: unit.file.text.clone(),
+            is_private: unit.file.is_private,
+        };
+        Self::of_files(unit, &unit.drop_ins, machine_id, vec![unit_file], None, unit.facts.clone(), target)
+    }
+
+    /// The service of a Quadlet file.
+    fn of_quadlet(unit: &Unit, rendered: &Rendered, machine_id: &MachineId, target: TargetState) -> Self {
+        let translation = &rendered.translation;
+        // Whoever may not read the source may not read what was made of it.
+        let is_private = unit.drop_ins.iter().chain([&unit.file]).any(|file| file.is_private);
+        let slice = translation.slice.iter().map(|(name, text)| (name.clone(), text.clone()));
+        let made = slice.chain([(translation.service.to_string(), translation.text.clone())]);
+        let made = made.map(|(path, text)| RenderedFile { path, text, is_private }).collect();
+        let spec = Some(translation.spec.clone());
+        Self::of_files(unit, &unit.service_drop_ins, machine_id, made, spec, rendered.facts.clone(), target)
+    }
+
+    fn of_files(
+        unit: &Unit,
+        drop_ins: &[Arc<TextFile>],
+        machine_id: &MachineId,
+        own: Vec<RenderedFile>,
+        spec: Option<Arc<[u8]>>,
+        facts: Facts,
+        target: TargetState,
+    ) -> Self {
+        let name = unit.runs_as().clone();
+        let folder = format!("{name}.d");
         let source = unit.file.path.clone();
         let mut files = vec![RenderedFile {
             path: format!("{folder}/{MARK_FILE_NAME}"),
             text: mark(&source, machine_id).into_bytes().into(),
             is_private: false,
         }];
-        files.extend(unit.drop_ins.iter().map(|drop_in| RenderedFile {
+        files.extend(drop_ins.iter().map(|drop_in| RenderedFile {
             path: format!("{folder}/{}", drop_in.file_name()),
             text: drop_in.text.clone(),
             is_private: drop_in.is_private,
         }));
-        let is_private = unit.file.is_private;
-        files.push(RenderedFile { path: unit.name.to_string(), text: unit.file.text.clone(), is_private });
-        let digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
-        Self { name: unit.name.clone(), source, files, digest, facts: unit.facts.clone(), target }
+        files.extend(own);
+        let text_digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
+        let digest = digest_with_spec(text_digest, spec.as_deref());
+        Self { name, source, files, spec, digest, text_digest, facts, target }
     }
 
     /// Whether it was rendered from the very files that `unit` was read from.
@@ -92,12 +129,20 @@ impl Desired {
         // The mark comes first
         let files = self.files.get(1..).unwrap_or_default();
         self.target == target
+            && self.spec.is_none()
             && self.source == unit.file.path
             && files.len() == unit.drop_ins.len() + 1
             && files
                 .iter()
                 .zip(sources())
                 .all(|(file, source)| Arc::ptr_eq(&file.text, &source.text) && file.is_private == source.is_private)
+    }
+
+    /// Whether it was rendered from this very translation; another one has other drop-ins, too.
+    fn is_of_translation(&self, unit: &Unit, rendered: &Rendered, target: TargetState) -> bool {
+        let spec = &rendered.translation.spec;
+        let is_same = self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec));
+        is_same && self.target == target && self.source == unit.file.path
     }
 
     /// Whether it is to be started at all; a template never is.
@@ -119,6 +164,12 @@ pub fn digest_of<'a>(files: impl Iterator<Item = (&'a str, &'a [u8], bool)>) -> 
         let readers: &[u8] = if is_private { b"root" } else { b"all" };
         [path.as_bytes(), text, readers]
     }))
+}
+
+/// The digest of an installation with what the supervisor works from.
+pub fn digest_with_spec(text: Digest, spec: Option<&[u8]>) -> Digest {
+    let Some(spec) = spec else { return text };
+    Digest::of([text.to_string().as_bytes(), spec])
 }
 
 const MARK_SECTION: &str = "X-Sculler-Installed";

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::quadlets::Quadlets;
 use super::{Desired, TargetState};
-use crate::host::Host;
+use crate::host::{Host, Platform};
 use crate::select::{self, Candidate, Unplaced, Verdict};
-use crate::unit::{Finding, Unit, UnitName};
+use crate::unit::{Facts, Finding, Unit, UnitName};
 
 /// What the unit directory means for this host.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Resolution {
     pub kept: BTreeSet<UnitName>,
     /// One for each unit file, in their order.
     pub verdicts: Vec<FileVerdict>,
+    /// What the taken Quadlet files became.
+    quadlets: Quadlets,
 }
 
 /// What became of one unit file.
@@ -27,10 +30,19 @@ pub struct FileVerdict {
     pub path: PathBuf,
     /// The unit in it.
     pub name: UnitName,
+    /// The unit that systemd runs for it: another one for a Quadlet file.
+    pub runs_as: UnitName,
     /// Taken, not taken or invalid.
     pub ruling: Ruling,
     /// What is odd in it, whatever the ruling.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Finding>,
+}
+
+impl FileVerdict {
+    /// Whether a name means this file or what systemd runs for it.
+    pub fn is_about(&self, name: &UnitName) -> bool {
+        self.name == *name || self.runs_as == *name
+    }
 }
 
 /// Taken, not taken or invalid, with the reason.
@@ -57,6 +69,28 @@ pub enum Ruling {
     },
 }
 
+/// Containers need the supervisor: until it is there, the agent leaves them alone.
+const RUNS_CONTAINERS: bool = cfg!(test);
+
+impl Resolution {
+    /// What the agent can carry out of it.
+    pub fn runnable(mut self, units: &[Arc<Unit>]) -> Self {
+        if RUNS_CONTAINERS {
+            return self;
+        }
+        for (verdict, unit) in self.verdicts.iter_mut().zip(units) {
+            if unit.service.is_some() && matches!(verdict.ruling, Ruling::Taken { .. }) {
+                let message = "containers as units of their own are not run by this version of sculler; write a \
+                               .service that calls docker";
+                verdict.ruling = Ruling::Invalid { errors: vec![unit.finding(message)] };
+                self.kept.insert(verdict.runs_as.clone());
+            }
+        }
+        self.desired.retain(|_, desired| desired.spec.is_none());
+        self
+    }
+}
+
 impl Ruling {
     /// `taken`, `not-taken` or `invalid`.
     pub fn word(&self) -> &'static str {
@@ -78,28 +112,30 @@ impl Ruling {
     }
 }
 
-/// Like [`resolve_again`], for the first time.
-pub fn resolve(
-    units: &[Arc<Unit>],
-    host: &Host,
-    unplaced: Unplaced,
-    installed: &BTreeMap<UnitName, PathBuf>,
-    targets: &BTreeMap<UnitName, TargetState>,
-) -> Resolution {
-    resolve_again(&Resolution::default(), units, host, unplaced, installed, targets)
+/// What a resolution depends on beside the unit files.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Who the host is.
+    pub host: &'a Host,
+    /// What runs on it.
+    pub platform: &'a Platform,
+    /// What becomes of units that say nothing of hosts.
+    pub unplaced: Unplaced,
+    /// The source of each installed unit: of several files for one name, that one keeps it.
+    pub installed: &'a BTreeMap<UnitName, PathBuf>,
+    /// The operator's target states.
+    pub targets: &'a BTreeMap<UnitName, TargetState>,
 }
 
-/// Judges `units`, which are in the order of their paths. `installed` names the source of each installed unit: of
-/// several files for one name, that one keeps it. `targets` holds the operator's target states.
-/// What is rendered in `before`, for the same host, and has not changed is not rendered again.
-pub fn resolve_again(
-    before: &Resolution,
-    units: &[Arc<Unit>],
-    host: &Host,
-    unplaced: Unplaced,
-    installed: &BTreeMap<UnitName, PathBuf>,
-    targets: &BTreeMap<UnitName, TargetState>,
-) -> Resolution {
+/// Like [`resolve_again`], for the first time.
+pub fn resolve(units: &[Arc<Unit>], inputs: &Inputs<'_>) -> Resolution {
+    resolve_again(&Resolution::default(), units, inputs)
+}
+
+/// Judges `units`, which are in the order of their paths. What is rendered in `before` and has not changed is not
+/// rendered again.
+pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'_>) -> Resolution {
+    let Inputs { host, platform, unplaced, installed, targets } = *inputs;
     let mut rulings: Vec<Option<Ruling>> = units.iter().map(|unit| invalid(unit)).collect();
     refuse_doubles(units, installed, &mut rulings);
 
@@ -117,49 +153,68 @@ pub fn resolve_again(
             }
         });
     }
+    let quadlets = Quadlets::translate(&before.quadlets, units, &mut rulings, host, platform, installed);
 
     let is_taken = |index: &usize| matches!(rulings[*index], Some(Ruling::Taken { .. }));
-    let taken: Vec<&Unit> = (0..units.len()).filter(is_taken).map(|index| &*units[index]).collect();
-    let triggered: HashSet<&str> = taken.iter().filter_map(|unit| unit.facts.triggers.as_deref()).collect();
+    let plain: Vec<&Unit> =
+        (0..units.len()).filter(is_taken).map(|index| &*units[index]).filter(|unit| unit.service.is_none()).collect();
+    let triggered: HashSet<&str> = plain.iter().filter_map(|unit| unit.facts.triggers.as_deref()).collect();
     let mut resolution = Resolution::default();
-    for unit in &taken {
+    for unit in &plain {
         let wanted = targets.get(&unit.name).copied().unwrap_or(TargetState::Launched);
-        let target = wanted.min_by_kind(unit, &triggered);
+        let target = wanted.min_by_kind(&unit.name, &unit.facts, &triggered);
         if target != TargetState::Inactive {
             let known = before.desired.get(&unit.name).filter(|desired| desired.is_of(unit, target));
             let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, &host.machine_id, target)));
             resolution.desired.insert(unit.name.clone(), desired);
         }
     }
+    let own_files: HashSet<&UnitName> = units.iter().map(|unit| &unit.name).collect();
+    for (translated, rendered) in quadlets.valid() {
+        let unit = &translated.unit;
+        let name = &rendered.translation.service;
+        // An instance that only another file names is started by that one.
+        let wanted = if own_files.contains(&unit.name) { TargetState::Launched } else { TargetState::Loaded };
+        let wanted = targets.get(name).copied().unwrap_or(wanted);
+        let target = wanted.min_by_kind(name, &rendered.facts, &triggered);
+        if target != TargetState::Inactive && !name.is_template() {
+            let known = before.desired.get(name).filter(|known| known.is_of_translation(unit, rendered, target));
+            let desired = known.cloned();
+            let new = || Arc::new(Desired::of_quadlet(unit, rendered, &host.machine_id, target));
+            resolution.desired.insert(name.clone(), desired.unwrap_or_else(new));
+        }
+    }
     for (unit, ruling) in units.iter().zip(rulings) {
         let Some(ruling) = ruling else { continue };
-        let is_unloaded = targets.get(&unit.name) == Some(&TargetState::Inactive);
-        if matches!(ruling, Ruling::Invalid { .. }) && !resolution.desired.contains_key(&unit.name) && !is_unloaded {
-            resolution.kept.insert(unit.name.clone());
+        let name = unit.runs_as();
+        let is_unloaded = targets.get(name) == Some(&TargetState::Inactive);
+        if matches!(ruling, Ruling::Invalid { .. }) && !resolution.desired.contains_key(name) && !is_unloaded {
+            resolution.kept.insert(name.clone());
         }
+        let here = quadlets.get(&unit.name).map(|translated| translated.findings.as_slice()).unwrap_or_default();
+        let warnings = unit.warnings().chain(here.iter().filter(|finding| !finding.is_error()));
         resolution.verdicts.push(FileVerdict {
             path: unit.file.path.clone(),
             name: unit.name.clone(),
+            runs_as: name.clone(),
             ruling,
-            warnings: unit.warnings().map(ToString::to_string).collect(),
+            warnings: warnings.cloned().collect(),
         });
     }
+    resolution.quadlets = quadlets;
     resolution
 }
 
 impl TargetState {
     /// A template is never started, and a service that its timer, socket or path starts waits for it.
-    fn min_by_kind(self, unit: &Unit, triggered: &HashSet<&str>) -> Self {
-        let waits = unit.facts.install.is_none() && triggered.contains(unit.name.as_str());
-        if self == Self::Launched && (unit.name.is_template() || waits) { Self::Loaded } else { self }
+    fn min_by_kind(self, name: &UnitName, facts: &Facts, triggered: &HashSet<&str>) -> Self {
+        let waits = facts.install.is_none() && triggered.contains(name.as_str());
+        if self == Self::Launched && (name.is_template() || waits) { Self::Loaded } else { self }
     }
 }
 
 fn invalid(unit: &Unit) -> Option<Ruling> {
-    let mut errors: Vec<Finding> = unit.errors().cloned().collect();
-    if errors.is_empty() && unit.name.unit_type().is_quadlet() {
-        errors.push(unit.finding("containers as units of their own are not run by this version of sculler; write a .service that calls docker"));
-    }
+    let errors: Vec<Finding> = unit.errors().cloned().collect();
     (!errors.is_empty()).then_some(Ruling::Invalid { errors })
 }
 
@@ -167,13 +222,13 @@ fn invalid(unit: &Unit) -> Option<Ruling> {
 fn refuse_doubles(units: &[Arc<Unit>], installed: &BTreeMap<UnitName, PathBuf>, rulings: &mut [Option<Ruling>]) {
     let mut names = HashSet::with_capacity(units.len());
     let doubled: HashSet<&UnitName> =
-        units.iter().map(|unit| &unit.name).filter(|name| !names.insert(name.as_str())).collect();
+        units.iter().map(|unit| unit.runs_as()).filter(|name| !names.insert(name.as_str())).collect();
     if doubled.is_empty() {
         return;
     }
     let mut by_name: HashMap<&UnitName, Vec<usize>> = HashMap::new();
-    for (index, unit) in units.iter().enumerate().filter(|(_, unit)| doubled.contains(&unit.name)) {
-        by_name.entry(&unit.name).or_default().push(index);
+    for (index, unit) in units.iter().enumerate().filter(|(_, unit)| doubled.contains(unit.runs_as())) {
+        by_name.entry(unit.runs_as()).or_default().push(index);
     }
     for (name, indexes) in by_name {
         let keeper = indexes

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Look, Problem, drop_in_owner};
+use crate::quadlet;
 use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind};
 use crate::unit::{Diagnostic, Finding, TextFile, Unit, UnitName};
 
@@ -55,18 +56,31 @@ impl Library {
                 Found::Known(unit) => &unit.name,
                 Found::New(name) => name,
             };
-            let of_unit = if drop_ins.is_empty() { Vec::new() } else { drop_ins_of(name, &drop_ins, &mut used) };
-            if let Some(path) = silent_drop_in(name, &silent) {
-                let mut unit = Unit::read(name.clone(), file.clone(), of_unit);
+            let mut drop_ins_of = |name: &UnitName| match drop_ins.is_empty() {
+                true => Vec::new(),
+                false => drop_ins_of(name, &drop_ins, &mut used),
+            };
+            let of_unit = drop_ins_of(name);
+            let known = match &found {
+                Found::Known(unit) if is_same(&unit.drop_ins, &of_unit) => Some(unit.clone()),
+                _ => None,
+            };
+            let unit = match known {
+                // The same files have the same service, whose drop-ins are others' files.
+                Some(unit) => match unit.service.as_ref().map(&mut drop_ins_of) {
+                    Some(of_service) if !is_same(&unit.service_drop_ins, &of_service) => {
+                        Arc::new(read(unit.name.clone(), file, of_unit, drop_ins_of))
+                    }
+                    _ => unit,
+                },
+                None => Arc::new(read(name.clone(), file, of_unit, drop_ins_of)),
+            };
+            if let Some(path) = silent_drop_in(&unit, &silent) {
+                let mut unit = Unit::clone(&unit);
                 unit.findings.push(silence(path, look.problems.get(path)));
                 units.push(Arc::new(unit));
                 continue;
             }
-            let unit = match found {
-                Found::Known(unit) if is_same(&unit, &of_unit) => unit,
-                Found::Known(unit) => Arc::new(Unit::read(unit.name.clone(), file.clone(), of_unit)),
-                Found::New(name) => Arc::new(Unit::read(name, file.clone(), of_unit)),
-            };
             seen.insert(address(file), unit.clone());
             units.push(unit);
         }
@@ -94,16 +108,28 @@ fn address(file: &Arc<TextFile>) -> usize {
     Arc::as_ptr(file).addr()
 }
 
-fn is_same(unit: &Unit, drop_ins: &[Arc<TextFile>]) -> bool {
-    unit.drop_ins.len() == drop_ins.len() && unit.drop_ins.iter().zip(drop_ins).all(|(old, new)| Arc::ptr_eq(old, new))
+fn is_same(old: &[Arc<TextFile>], new: &[Arc<TextFile>]) -> bool {
+    old.len() == new.len() && old.iter().zip(new).all(|(old, new)| Arc::ptr_eq(old, new))
+}
+
+/// Reads a unit, and of a Quadlet file also what it says on any host.
+fn read(
+    name: UnitName,
+    file: &Arc<TextFile>,
+    drop_ins: Vec<Arc<TextFile>>,
+    drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>,
+) -> Unit {
+    let unit = Unit::read(name, file.clone(), drop_ins);
+    if unit.name.unit_type().is_quadlet() { quadlet::complete(unit, drop_ins_of) } else { unit }
 }
 
 /// A drop-in that belongs to a unit and says nothing.
-fn silent_drop_in<'a>(name: &UnitName, silent: &[(&str, &'a Path)]) -> Option<&'a Path> {
+fn silent_drop_in<'a>(unit: &Unit, silent: &[(&str, &'a Path)]) -> Option<&'a Path> {
     if silent.is_empty() {
         return None;
     }
-    let owners = owners(name);
+    let mut owners = owners(&unit.name);
+    owners.extend(unit.service.iter().flat_map(self::owners));
     silent.iter().find(|(owner, _)| owners.iter().any(|own| own == owner)).map(|(_, path)| *path)
 }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::memory::RecordFiles;
 use crate::files;
+use crate::quadlet::{Spec, slice};
 use crate::render;
-use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName, syntax};
+use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName, UnitType, syntax};
 
 /// A unit as it is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +19,16 @@ pub struct Installed {
     pub source: PathBuf,
     /// Of everything installed; differs from the desired one also when a file is missing.
     pub digest: Digest,
+    /// Of that, what systemd reads.
+    pub text_digest: Digest,
+    /// Whether it comes from a Quadlet file: then there is a spec, and maybe a slice of its own.
+    pub is_quadlet: bool,
     /// What planning compares.
     pub facts: Facts,
 }
 
-/// Finds the installed units in `folders`; of a name in several, the first folder's counts.
-pub fn scan(folders: &[PathBuf]) -> io::Result<BTreeMap<UnitName, Installed>> {
+/// Finds the installed units in `folders`; of a name in several, the first folder's counts. `records` has their specs.
+pub fn scan(folders: &[PathBuf], records: &RecordFiles) -> io::Result<BTreeMap<UnitName, Installed>> {
     let mut found = BTreeMap::new();
     for folder in folders {
         let entries = match std::fs::read_dir(folder) {
@@ -35,7 +41,7 @@ pub fn scan(folders: &[PathBuf]) -> io::Result<BTreeMap<UnitName, Installed>> {
             let name = entry.file_name();
             let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".d")) else { continue };
             let Ok(name) = UnitName::parse(name) else { continue };
-            if let Some(installed) = read(folder, &name)? {
+            if let Some(installed) = read(folder, &name, records)? {
                 found.entry(name).or_insert(installed);
             }
         }
@@ -44,7 +50,7 @@ pub fn scan(folders: &[PathBuf]) -> io::Result<BTreeMap<UnitName, Installed>> {
 }
 
 /// Reads one unit; `None` without a mark: then it is somebody else's.
-pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
+pub fn read(folder: &Path, name: &UnitName, records: &RecordFiles) -> io::Result<Option<Installed>> {
     let drop_ins = folder.join(format!("{name}.d"));
     let mark = match std::fs::read(drop_ins.join(MARK_FILE_NAME)) {
         Ok(mark) => mark,
@@ -69,9 +75,28 @@ pub fn read(folder: &Path, name: &UnitName) -> io::Result<Option<Installed>> {
         files.extend(read_file(&entry.path(), format!("{name}.d/{file_name}"))?);
     }
     files.extend(read_file(&folder.join(name.as_str()), name.to_string())?);
+    let is_quadlet = source.extension().and_then(|suffix| suffix.to_str()).is_some_and(is_quadlet);
+    let mut spec = None;
+    let mut facts = facts(name, &files);
+    if is_quadlet {
+        let slice = slice::name(name);
+        files.extend(read_file(&folder.join(&slice), slice)?);
+        spec = read_file(&records.spec(name), String::new())?.map(|(_, (text, _))| text);
+        // Without a spec that says what runs, nothing that runs is known to be as wanted.
+        facts.run = spec.as_deref().and_then(spec_run).unwrap_or(facts.run);
+    }
     let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
-    let digest = render::digest_of(parts);
-    Ok(Some(Installed { folder: folder.to_owned(), source, digest, facts: facts(name, &files) }))
+    let text_digest = render::digest_of(parts);
+    let digest = render::digest_with_spec(text_digest, spec.as_deref());
+    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, facts }))
+}
+
+fn is_quadlet(suffix: &str) -> bool {
+    UnitType::from_suffix(suffix).is_some_and(UnitType::is_quadlet)
+}
+
+fn spec_run(spec: &[u8]) -> Option<Digest> {
+    serde_json::from_slice::<Spec>(spec).ok().map(|spec| spec.run)
 }
 
 /// Its bytes, and whether it is private.
@@ -98,7 +123,7 @@ fn read_file(path: &Path, name: String) -> io::Result<Option<(String, InstalledF
 fn facts(name: &UnitName, files: &BTreeMap<String, InstalledFile>) -> Facts {
     let mark = format!("{name}.d/{MARK_FILE_NAME}");
     let main = files.get(name.as_str()).into_iter();
-    let drop_ins = files.iter().filter(|(path, _)| path.as_str() != name.as_str() && **path != mark);
+    let drop_ins = files.iter().filter(|(path, _)| path.contains('/') && **path != mark);
     let parsed: Vec<_> = main.chain(drop_ins.map(|(_, file)| file)).map(|(text, _)| syntax::parse(text).0).collect();
     Facts::of(name, &parsed.iter().collect::<Vec<_>>())
 }

@@ -126,6 +126,24 @@ impl RecordFiles {
         self.state.join("unit-dir")
     }
 
+    /// What a container's supervisor works from.
+    pub fn spec(&self, name: &UnitName) -> PathBuf {
+        self.units().join(name.as_str()).join("spec.json")
+    }
+
+    /// Writes what a container's supervisor works from, for root alone; `None` removes it.
+    pub fn set_spec(&self, name: &UnitName, spec: Option<&[u8]>) -> io::Result<()> {
+        let path = self.spec(name);
+        let Some(spec) = spec else { return files::remove(&path) };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if std::fs::read(&path).is_ok_and(|present| present == spec) {
+            return Ok(());
+        }
+        files::replace_for(&path, spec, true)
+    }
+
     /// Reads every record into `memory`. A record that cannot be read is one that is missing.
     pub fn load(&self, memory: &mut Memory) {
         memory.started = load_folder(&self.started(), |path| path);

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
+use crate::host::Platform;
 
 /// The file's name below `/run/sculler`.
 pub const STATUS_FILE: &str = "status.json";
@@ -20,6 +21,8 @@ pub struct AgentStatus {
     pub version: String,
     /// The agent's process.
     pub pid: u32,
+    /// What it renders for.
+    pub platform: Platform,
     /// The unit directory that it watches.
     pub unit_dir: PathBuf,
     /// The last pass, in seconds since 1970.

@@ -16,6 +16,25 @@ const OWN_SECTIONS: [&str; 2] = ["X-Fleet", "X-Sculler"];
 /// Sections that Quadlet reads in its files (podman-systemd.unit(5)).
 const QUADLET_SECTIONS: [&str; 6] = ["Container", "Volume", "Network", "Image", "Build", "Quadlet"];
 
+/// The keys of `[Unit]` whose values may name Quadlet files, in Quadlet files (podman: pkg/systemd/quadlet/quadlet.go).
+pub const QUADLET_DEPENDENCIES: [&str; 15] = [
+    "After",
+    "Before",
+    "BindsTo",
+    "Conflicts",
+    "OnFailure",
+    "OnSuccess",
+    "PartOf",
+    "PropagatesReloadTo",
+    "PropagatesStopTo",
+    "ReloadPropagatedFrom",
+    "Requires",
+    "Requisite",
+    "StopPropagatedFrom",
+    "Upholds",
+    "Wants",
+];
+
 /// Checks everything but `[X-Fleet]` and the other sections that are not systemd's.
 pub fn check(file: &UnitFile, name: &UnitName) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
@@ -81,7 +100,7 @@ fn check_entry(section: &str, entry: &Entry, allowed: &[&str], diagnostics: &mut
     match Kind::of(section, key, name) {
         None => {}
         Some(Kind::Command) => check_rules::command(entry, diagnostics),
-        Some(Kind::Units) => check_units(entry, diagnostics),
+        Some(Kind::Units) => check_units(entry, allowed.contains(&"Quadlet"), diagnostics),
         Some(kind) => {
             if let Some(objection) = kind.objection(&entry.value).filter(|_| !entry.value.contains('%')) {
                 let message = format!("{key} '{}' is {objection}", entry.value);
@@ -102,14 +121,18 @@ fn unknown_key(section: &str, entry: &Entry, allowed: &[&str]) -> Diagnostic {
     Diagnostic::warning(entry.line, entry.column, message)
 }
 
-fn check_units(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) {
+fn check_units(entry: &Entry, is_quadlet: bool, diagnostics: &mut Vec<Diagnostic>) {
+    let is_translated = QUADLET_DEPENDENCIES.contains(&entry.key.as_str());
     for word in split_words(&entry.value) {
         let (offset, what) = match &word {
             Ok(word) if word.text.contains('%') || is_systemd_name(&word.text) => continue,
+            // Its service is meant.
+            Ok(word) if names_quadlet_file(&word.text) && is_quadlet && is_translated => continue,
             Ok(word) => (word.offset, format!("'{}', which is no unit name", word.text)),
             Err(error) => (error.offset, "the rest of the line, for this quote is not closed".to_owned()),
         };
         let advice = match &word {
+            Ok(word) if names_quadlet_file(&word.text) => "; name its service".to_owned(),
             Ok(word) if is_systemd_name(&format!("{}.service", word.text)) => {
                 format!("; did you mean '{}.service'?", word.text)
             }
@@ -118,6 +141,12 @@ fn check_units(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) {
         let message = format!("systemd ignores {what}, in {}{advice}", entry.key);
         diagnostics.push(Diagnostic::warning(entry.line, entry.column_at(offset), message));
     }
+}
+
+/// Whether a word is the name of a file of Quadlet's, also of a type that sculler does not run.
+pub fn names_quadlet_file(word: &str) -> bool {
+    let suffix = word.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    ["pod", "kube", "artifact"].contains(&suffix) || UnitType::from_suffix(suffix).is_some_and(UnitType::is_quadlet)
 }
 
 #[cfg(test)]

@@ -75,10 +75,16 @@ impl TryFrom<String> for Digest {
 /// The digest of everything that can matter to the running process: all but comments, blanks, `[X-…]` sections,
 /// `[Install]`, `Description=` and `Documentation=`. `files` are the unit file and its drop-ins, in systemd's order.
 pub fn run_digest(files: &[&UnitFile]) -> Digest {
+    run_digest_without(files, |_, _| false)
+}
+
+/// [`run_digest`], less the keys of a section that are changed in what runs.
+pub fn run_digest_without(files: &[&UnitFile], is_changed_live: impl Fn(&str, &str) -> bool) -> Digest {
     digest_where(files, |section, entry| {
         !section.starts_with("X-")
             && section != "Install"
             && !(section == "Unit" && matches!(entry.key.as_str(), "Description" | "Documentation"))
+            && !is_changed_live(section, &entry.key)
     })
 }
 

@@ -13,7 +13,7 @@ mod fleet_rules;
 pub mod glob;
 mod lines;
 pub mod name;
-mod nearest;
+pub(crate) mod nearest;
 pub mod read;
 pub mod specifier;
 pub mod syntax;

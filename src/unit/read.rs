@@ -67,6 +67,10 @@ pub struct Unit {
     pub findings: Vec<Finding>,
     /// What planning compares.
     pub facts: Facts,
+    /// Of a Quadlet file: the service that it becomes.
+    pub service: Option<UnitName>,
+    /// Drop-ins of that service, which it gets as they are.
+    pub service_drop_ins: Vec<Arc<TextFile>>,
 }
 
 impl Unit {
@@ -82,16 +86,34 @@ impl Unit {
         }
         let mut files = vec![main];
         for drop_in in &drop_ins {
-            let (parsed, diagnostics) = syntax::parse(&drop_in.text);
-            findings.extend(at(drop_in, diagnostics));
-            if drop_in.file_name() == MARK_FILE_NAME {
-                let message = format!("'{MARK_FILE_NAME}' is the name of sculler's own drop-in; rename this one");
-                findings.extend(at(drop_in, vec![Diagnostic::error(0, 0, message)]));
-            }
-            files.push(parsed);
+            files.push(read_drop_in(drop_in, &mut findings));
         }
         let facts = Facts::of(&name, &files.iter().collect::<Vec<_>>());
-        Self { name, file, drop_ins, placement, findings, facts }
+        let (service, service_drop_ins) = (None, Vec::new());
+        Self { name, file, drop_ins, placement, findings, facts, service, service_drop_ins }
+    }
+
+    /// Makes it a Quadlet file with this service, whose drop-ins are in systemd's order.
+    pub fn becomes(&mut self, service: UnitName, drop_ins: Vec<Arc<TextFile>>) {
+        for drop_in in &drop_ins {
+            read_drop_in(drop_in, &mut self.findings);
+        }
+        self.service = Some(service);
+        self.service_drop_ins = drop_ins;
+    }
+
+    /// The unit that systemd runs: the service of a Quadlet file, else the unit itself.
+    pub fn runs_as(&self) -> &UnitName {
+        self.service.as_ref().unwrap_or(&self.name)
+    }
+
+    /// Whether it was read from the very files that `other` was read from.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let files = |unit: &Self| {
+            let drop_ins = unit.drop_ins.iter().chain(&unit.service_drop_ins);
+            drop_ins.chain([&unit.file]).map(Arc::as_ptr).collect::<Vec<_>>()
+        };
+        self.name == other.name && self.drop_ins.len() == other.drop_ins.len() && files(self) == files(other)
     }
 
     /// An error about the file as a whole.
@@ -108,6 +130,16 @@ impl Unit {
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| !finding.is_error())
     }
+}
+
+fn read_drop_in(drop_in: &Arc<TextFile>, findings: &mut Vec<Finding>) -> syntax::UnitFile {
+    let (parsed, diagnostics) = syntax::parse(&drop_in.text);
+    findings.extend(at(drop_in, diagnostics));
+    if drop_in.file_name() == MARK_FILE_NAME {
+        let message = format!("'{MARK_FILE_NAME}' is the name of sculler's own drop-in; rename this one");
+        findings.extend(at(drop_in, vec![Diagnostic::error(0, 0, message)]));
+    }
+    parsed
 }
 
 fn at(file: &Arc<TextFile>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {

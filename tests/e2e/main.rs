@@ -22,6 +22,7 @@ mod kinds;
 mod lifecycle;
 mod litter;
 mod names;
+mod quadlet_create;
 mod settings;
 mod story;
 mod three_hosts;

@@ -1,5 +1,6 @@
 //! The loop on a host in memory, with a paused clock.
 
+mod containers;
 mod model;
 mod orders;
 mod properties;

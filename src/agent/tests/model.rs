@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::agent::world::World;
 use crate::apply::{Done, Failure, Outcome};
 use crate::config::Settings;
+use crate::host::Platform;
 use crate::observe::{Observed, Query};
 use crate::plan::Action;
 use crate::render::TargetState;
@@ -35,6 +36,8 @@ pub struct State {
     /// Calls that get no answer.
     pub silent_calls: usize,
     pub observed: usize,
+    /// daemon-reloads.
+    pub reloads: usize,
     events: Option<mpsc::UnboundedSender<Event>>,
     next_job: u32,
     jobs: BTreeMap<u32, (UnitName, JobKind)>,
@@ -112,7 +115,7 @@ impl State {
 
     fn finish(&mut self, id: u32) {
         let Some((name, kind)) = self.jobs.remove(&id) else { return };
-        let installed = self.memory.installed.get(&name).map(|installed| installed.facts.run);
+        let installed = self.memory.installed.get(&name).cloned();
         let result = self.results.get(&name).copied().filter(|_| kind != JobKind::Stop).unwrap_or("done");
         let unit = self.units.entry(name.clone()).or_default();
         unit.job = None;
@@ -120,8 +123,10 @@ impl State {
             unit.runs = None;
             self.done.push(format!("stop {name}"));
         } else {
-            unit.loaded = unit.loaded.or(installed);
-            unit.runs = unit.loaded.filter(|_| result == "done");
+            unit.loaded = unit.loaded.or(installed.as_ref().map(loadable));
+            // A supervisor reads the spec that is there when it starts.
+            let spec = installed.filter(|installed| installed.is_quadlet).map(|installed| installed.facts.run);
+            unit.runs = spec.or(unit.loaded).filter(|_| result == "done");
             if result != "dependency" {
                 unit.invocations += 1;
             }
@@ -173,14 +178,17 @@ impl State {
                     folder: PathBuf::new(),
                     source: desired.source.clone(),
                     digest: desired.digest,
+                    text_digest: desired.text_digest,
+                    is_quadlet: desired.spec.is_some(),
                     facts: desired.facts.clone(),
                 };
                 self.memory.installed.insert(name.clone(), installed);
                 return Ok(if *outdates { Done::Outdated } else { Done::Finished });
             }
             Action::Reload { .. } => {
+                self.reloads += 1;
                 for (name, unit) in &mut self.units {
-                    unit.loaded = self.memory.installed.get(name).map(|installed| installed.facts.run);
+                    unit.loaded = self.memory.installed.get(name).map(loadable);
                 }
             }
             Action::Adopt { unit, run } => {
@@ -208,6 +216,11 @@ impl State {
         }
         Ok(Done::Finished)
     }
+}
+
+/// What PID 1 holds of it once it is loaded: a container's text is not what runs.
+fn loadable(installed: &Installed) -> Digest {
+    if installed.is_quadlet { installed.text_digest } else { installed.facts.run }
 }
 
 /// What the agent holds: a copy of the memory, taken when it starts, and the model.
@@ -238,6 +251,12 @@ impl World for FakeWorld {
     fn memory(&self) -> &Memory {
         &self.memory
     }
+
+    async fn platform(&mut self) -> Platform {
+        Platform::default()
+    }
+
+    fn forget_platform(&mut self) {}
 
     fn look(&mut self, _: &Settings) -> Result<Look, ScanError> {
         let state = self.model.state();
@@ -271,7 +290,7 @@ impl World for FakeWorld {
                 },
             );
             let invocation_id = if unit.invocations > 0 { unit.invocations.to_string() } else { String::new() };
-            let installed = state.memory.installed.get(name).map(|installed| installed.facts.run);
+            let installed = state.memory.installed.get(name).map(loadable);
             let details = Details {
                 invocation_id,
                 has_run: unit.invocations > 0,

@@ -1,0 +1,65 @@
+//! What the supervisor may do: as little as its work allows, each exception with its reason in the unit.
+
+use crate::unit::UnitType;
+
+/// The lines of `[Service]` for a file of this type.
+pub fn of(unit_type: UnitType) -> &'static str {
+    match unit_type {
+        UnitType::Container => CONTAINER,
+        UnitType::Volume => VOLUME,
+        UnitType::Build => BUILD,
+        _ => REST,
+    }
+}
+
+// Everything else is the same in all four; macros take literals alone.
+macro_rules! privileges {
+    ($exceptions:literal) => {
+        concat!(
+            "\n# No privileges but these. No mount namespace: it would hide the supervisor's mounts from Docker.\n",
+            $exceptions,
+            "AmbientCapabilities=\n",
+            "NoNewPrivileges=yes\n",
+            "DevicePolicy=closed\n",
+            "IPAddressDeny=any\n",
+            "KeyringMode=private\n",
+            "LockPersonality=yes\n",
+            "MemoryDenyWriteExecute=yes\n",
+            "ProtectClock=yes\n",
+            "RestrictAddressFamilies=AF_UNIX\n",
+            "RestrictRealtime=yes\n",
+            "RestrictSUIDSGID=yes\n",
+            "SystemCallArchitectures=native\n",
+            "UMask=0077\n"
+        )
+    };
+}
+
+const CONTAINER: &str = privileges!(
+    "# CHOWN, FOWNER and DAC_*: see and mend the owners of bind sources. SYS_ADMIN, SYS_CHROOT and SYS_PTRACE: map\n\
+     # mounts to the container's user, and replace them in the running container.\n\
+     CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_SYS_ADMIN CAP_SYS_CHROOT \
+     CAP_SYS_PTRACE\n\
+     RestrictNamespaces=mnt user\n\
+     SystemCallFilter=@system-service @mount\n"
+);
+
+const VOLUME: &str = privileges!(
+    "# The owner of the volume's root.\n\
+     CapabilityBoundingSet=CAP_CHOWN CAP_DAC_READ_SEARCH CAP_FOWNER\n\
+     RestrictNamespaces=yes\n\
+     SystemCallFilter=@system-service\n"
+);
+
+const BUILD: &str = privileges!(
+    "# The files of the context, whoever owns them.\n\
+     CapabilityBoundingSet=CAP_DAC_READ_SEARCH\n\
+     RestrictNamespaces=yes\n\
+     SystemCallFilter=@system-service\n"
+);
+
+const REST: &str = privileges!(
+    "CapabilityBoundingSet=\n\
+     RestrictNamespaces=yes\n\
+     SystemCallFilter=@system-service\n"
+);

@@ -1,0 +1,217 @@
+//! The text of the service that systemd runs for a Quadlet file. It is what `systemctl cat` shows, so it explains itself.
+//!
+//! It says how the supervisor runs and what has to be up before it, and nothing of the container but bind sources and
+//! references to other files: an edit of the container's part alone costs no daemon-reload.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::context::Context;
+use super::dependencies;
+use super::merged::{Assignment, Merged};
+use super::privileges;
+use super::slice::Slice;
+use crate::host::{ApiVersion, Platform};
+use crate::unit::values::parse_boolean;
+use crate::unit::{Finding, UnitName, UnitType};
+
+/// What the text depends on beside the file's own `[Unit]`, `[Service]` and `[Install]`.
+#[derive(Debug, Default)]
+pub struct Needs {
+    /// Absolute paths of the host that the container sees.
+    pub paths: BTreeSet<String>,
+    /// The services of other Quadlet files.
+    pub services: BTreeSet<UnitName>,
+    /// How long the container may take to stop, in seconds.
+    pub stop_timeout: i64,
+    /// What has to be undone when the service stops.
+    pub is_undone: bool,
+}
+
+/// A service, ready for systemd.
+#[derive(Debug)]
+pub struct Service {
+    /// The unit file.
+    pub text: String,
+    /// For a container without a slice of the user's: the service's own.
+    pub slice: Option<Slice>,
+    /// `Type=oneshot`.
+    pub is_oneshot: bool,
+}
+
+/// How long the Engine waits for a container that says nothing of it (moby: `DefaultStopTimeout`).
+pub const DEFAULT_STOP_TIMEOUT: i64 = 10;
+
+/// What the supervisor needs after the container had its time.
+const STOP_MARGIN: i64 = 15;
+
+/// systemd's own default, which administrators shorten: the container's StopTimeout counts here.
+const SHORTEST_STOP: i64 = 90;
+
+/// `Type=notify-reload`.
+const NOTIFY_RELOAD: u32 = 253;
+
+/// `RestartMode=direct`.
+const RESTART_MODE: u32 = 254;
+
+/// Annotations, by which the container's scope is bound to its service.
+const ANNOTATIONS: ApiVersion = ApiVersion(1, 43);
+
+/// Whether systemd itself stops the container of a service that ended, and a supervisor that was killed finds its container
+/// again.
+pub fn is_bound(platform: &Platform) -> bool {
+    platform.systemd >= RESTART_MODE && platform.docker_api >= ANNOTATIONS
+}
+
+/// Whether `[Service]` asks for `Type=oneshot`.
+pub fn is_oneshot(merged: &Merged) -> bool {
+    merged.last("Service", "Type").is_some_and(|assignment| assignment.entry.value == "oneshot")
+}
+
+/// What a service is rendered from.
+pub struct Source<'a> {
+    /// The type of the file.
+    pub unit_type: UnitType,
+    /// The service's name.
+    pub service: &'a UnitName,
+    /// The file and its drop-ins.
+    pub merged: &'a Merged,
+    /// What its own section needs.
+    pub needs: &'a Needs,
+    /// The host and the other files.
+    pub context: &'a Context<'a>,
+}
+
+impl Source<'_> {
+    /// Renders the service. What cannot be in it is in `findings`.
+    pub fn render(&self, findings: &mut Vec<Finding>) -> Service {
+        let slice = self.is_container().then(|| Slice::of(self.service, self.merged, findings)).flatten();
+        let mut text = self.unit_section(findings);
+        text += "\n[Service]\n";
+        text += &if self.is_container() { self.supervisor() } else { self.oneshot() };
+        text += privileges::of(self.unit_type);
+        if let Some(slice) = &slice {
+            let limits = if slice.limits.is_empty() { "" } else { ", and its limits" };
+            let _ = write!(text, "\n# Holds the container, too{limits}.\nSlice={}\n", slice.name);
+        }
+        let is_passed = |assignment: &Assignment<'_>| {
+            let key = assignment.entry.key.as_str();
+            key != "Type" && !slice.as_ref().is_some_and(|slice| slice.takes(key))
+        };
+        let passed: Vec<_> = self.merged.section("Service").filter(is_passed).collect();
+        if !passed.is_empty() {
+            text += "\n# As the file says.\n";
+            passed.iter().for_each(|assignment| write_entry(&mut text, assignment));
+        }
+        let mut install = self.merged.section("Install").peekable();
+        if install.peek().is_some() {
+            text += "\n[Install]\n";
+            install.for_each(|assignment| write_entry(&mut text, &assignment));
+        }
+        Service { text, slice, is_oneshot: is_oneshot(self.merged) }
+    }
+
+    fn is_container(&self) -> bool {
+        self.unit_type == UnitType::Container
+    }
+
+    fn unit_section(&self, findings: &mut Vec<Finding>) -> String {
+        let mut text = String::from("[Unit]\n");
+        let (names, rest): (Vec<_>, Vec<_>) = self
+            .merged
+            .section("Unit")
+            .partition(|assignment| matches!(assignment.entry.key.as_str(), "Description" | "Documentation"));
+        names.iter().for_each(|assignment| write_entry(&mut text, assignment));
+        // First, so that an empty After= of the file takes it back.
+        let waits = self.merged.last("Quadlet", "DefaultDependencies").and_then(|a| parse_boolean(&a.entry.value));
+        if waits != Some(false) {
+            text += "Wants=network-online.target\nAfter=network-online.target\n";
+        }
+        for assignment in rest {
+            match dependencies::translated(&assignment, self.service, self.context, findings) {
+                Some(value) => {
+                    let _ = writeln!(text, "{}={value}", assignment.entry.key);
+                }
+                None => write_entry(&mut text, &assignment),
+            }
+        }
+        // Containers die with the Engine, unless it keeps them, and have to come back with it; volumes and the like stay.
+        let dies = self.is_container() && !self.context.platform.live_restore;
+        let services: Vec<&str> = self.needs.services.iter().map(UnitName::as_str).collect();
+        let mut required = services.clone();
+        if dies {
+            required.insert(0, "docker.service");
+        } else {
+            text += "Wants=docker.service\n";
+        }
+        if !required.is_empty() {
+            let _ = writeln!(text, "Requires={}", required.join(" "));
+        }
+        let _ = writeln!(text, "After={}", [vec!["docker.service"], services].concat().join(" "));
+        if !self.needs.paths.is_empty() {
+            let paths: Vec<String> = self.needs.paths.iter().map(|path| quoted(path)).collect();
+            let _ = writeln!(text, "RequiresMountsFor={}", paths.join(" "));
+        }
+        text
+    }
+
+    /// What is ours in the `[Service]` of a container.
+    fn supervisor(&self) -> String {
+        let platform = self.context.platform;
+        let mut text = String::from(match is_oneshot(self.merged) {
+            true => "Type=oneshot\n",
+            false if platform.systemd >= NOTIFY_RELOAD => "Type=notify-reload\n",
+            false => "Type=notify\nExecReload=kill -HUP $MAINPID\n",
+        });
+        let stop = SHORTEST_STOP.max(self.needs.stop_timeout.saturating_add(STOP_MARGIN));
+        let _ = write!(
+            text,
+            "NotifyAccess=main\nExecStart={}\nKillMode=mixed\nTimeoutStopSec={stop}\nSyslogIdentifier=%N\n\
+             # By this signal it ends when Docker went away; the next start waits for Docker.\n\
+             RestartForceExitStatus=SIGUSR2\n",
+            self.supervise("")
+        );
+        if is_bound(platform) {
+            text += "# A supervisor that was killed comes back to its container.\nRestartMode=direct\n";
+        } else {
+            text += "# A supervisor that was killed leaves its container: this host's versions cannot bind the two.\n";
+            let _ = writeln!(text, "ExecStopPost={}", self.supervise("--clean-up "));
+        }
+        text
+    }
+
+    /// What is ours in the `[Service]` of anything else.
+    fn oneshot(&self) -> String {
+        let mut text = String::from("Type=oneshot\n");
+        if self.unit_type == UnitType::Build {
+            text += "# A container that starts again does not wait for a build; 'systemctl restart' builds anew.\n";
+        }
+        let _ = write!(text, "RemainAfterExit=yes\nNotifyAccess=main\nExecStart={}\n", self.supervise(""));
+        if self.needs.is_undone {
+            let _ = writeln!(text, "ExecStop={}", self.supervise("--clean-up "));
+        }
+        // Pulls and builds take what they take.
+        if matches!(self.unit_type, UnitType::Volume | UnitType::Network) {
+            text += "TimeoutStartSec=90\n";
+        }
+        text + "SyslogIdentifier=%N\n"
+    }
+
+    fn supervise(&self, option: &str) -> String {
+        format!("{} supervise {option}{}", self.context.platform.executable.display(), self.service)
+    }
+}
+
+fn write_entry(text: &mut String, assignment: &Assignment<'_>) {
+    let _ = writeln!(text, "{}={}", assignment.entry.key, assignment.entry.value);
+}
+
+/// A path as a word of a list: quoted if it has to be, with nothing in it that systemd would expand.
+fn quoted(path: &str) -> String {
+    let path = path.replace('%', "%%");
+    if path.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\')) {
+        format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        path
+    }
+}

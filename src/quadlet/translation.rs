@@ -1,0 +1,145 @@
+//! A taken Quadlet file → the service that systemd runs, and the [`Spec`] that the service's main process works from.
+
+use std::sync::Arc;
+
+use super::container;
+use super::context::{Asked, Context};
+use super::read::{Quadlet, sort};
+use super::service::{self, Needs, Source};
+use super::slice;
+use super::spec::{self, Request, Spec};
+use super::{build, image, network, volume};
+use crate::unit::{Digest, Finding, Unit, UnitName, UnitType, digest};
+
+/// What a Quadlet file becomes on one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translation {
+    /// The service.
+    pub service: UnitName,
+    /// Its unit file.
+    pub text: Arc<[u8]>,
+    /// The name and the text of the slice's file, if the container has limits.
+    pub slice: Option<(String, Arc<[u8]>)>,
+    /// [`Spec`] as it is written.
+    pub spec: Arc<[u8]>,
+    /// [`Spec::run`]
+    pub run: Digest,
+    /// What the Engine calls what it makes; no two containers, volumes or networks can have the same.
+    pub resource: Option<String>,
+}
+
+/// Translates a file that this host takes. Whatever it asked of others is in the answer, also if it cannot be translated.
+pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Option<Translation>, Vec<Finding>) {
+    let quadlet = Quadlet::read(unit);
+    let mut findings = Vec::new();
+    let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
+    sort(&mut findings);
+    let is_valid = !findings.iter().any(Finding::is_error);
+    (translation.filter(|_| is_valid), findings)
+}
+
+struct Translator<'a> {
+    unit: &'a Unit,
+    service: &'a UnitName,
+    quadlet: &'a Quadlet,
+    context: &'a Context<'a>,
+}
+
+impl Translator<'_> {
+    fn translate(&self, findings: &mut Vec<Finding>) -> Option<Translation> {
+        let unit_type = self.unit.name.unit_type();
+        let request = self.request(findings);
+        // What the file's own section names has to be there first; what [Unit] names, has its own say in that.
+        let mut needs = request.as_ref().map(needs).unwrap_or_default();
+        let used = self.context.others.asked();
+        needs.services = used.values().flatten().map(|resource| resource.service.clone()).collect();
+        let source = Source {
+            unit_type,
+            service: self.service,
+            merged: &self.quadlet.merged,
+            needs: &needs,
+            context: self.context,
+        };
+        let rendered = source.render(findings);
+        let request = request?;
+        let run = self.run_digest(&used);
+        let resource = match &request {
+            Request::Container(container) => Some(container.name.clone()),
+            Request::Volume(volume) => Some(volume.create.name.clone()),
+            Request::Network(network) => Some(network.create.name.clone()),
+            Request::Image(_) | Request::Build(_) => None,
+        };
+        let spec = Spec {
+            version: spec::VERSION,
+            unit: self.service.to_string(),
+            source: self.unit.file.path.clone(),
+            run,
+            request,
+        };
+        // Texts and numbers in maps with texts for keys: JSON has a way to write them all.
+        let spec = serde_json::to_vec_pretty(&spec).ok()?;
+        let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
+        Some(Translation {
+            service: self.service.clone(),
+            text: rendered.text.into_bytes().into(),
+            slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
+            spec: spec.into(),
+            run,
+            resource,
+        })
+    }
+
+    fn request(&self, findings: &mut Vec<Finding>) -> Option<Request> {
+        let Self { quadlet, service, context, .. } = self;
+        Some(match quadlet.name.unit_type() {
+            UnitType::Volume => volume::translate(quadlet, service, context, findings)?,
+            UnitType::Network => Request::Network(network::translate(quadlet, service, context, findings)?),
+            UnitType::Image => Request::Image(image::translate(quadlet, service, context, findings)?),
+            UnitType::Build => Request::Build(build::translate(quadlet, service, context, findings)?),
+            _ => Request::Container(Box::new(container::translate(quadlet, service, context, findings)?)),
+        })
+    }
+
+    /// Of what can matter to the running container: the source, and what it uses of others. Never of what it is rendered
+    /// to, so that another version of sculler restarts nothing. Limits are changed in what runs.
+    fn run_digest(&self, used: &Asked) -> Digest {
+        let files: Vec<_> = self.quadlet.merged.files().collect();
+        let source = digest::run_digest_without(&files, |section, key| section == "Service" && slice::is_limit(key));
+        let mut parts = vec![spec::VERSION.to_string(), source.to_string()];
+        if !self.unit.service_drop_ins.is_empty() {
+            let texts = self.unit.service_drop_ins.iter().map(|file| crate::unit::parse(&file.text).0);
+            parts.push(digest::run_digest(&texts.collect::<Vec<_>>().iter().collect::<Vec<_>>()).to_string());
+        }
+        for (file, answer) in self.context.others.asked() {
+            let Ok(resource) = answer else { continue };
+            parts.push(resource.service.to_string());
+            // Of a mere dependency nothing else matters.
+            if used.contains_key(&file) {
+                parts.extend([file, resource.name.clone(), resource.no_copy.to_string()]);
+                parts.extend(resource.image.clone());
+            }
+        }
+        Digest::of(parts.iter().map(String::as_bytes))
+    }
+}
+
+fn needs(request: &Request) -> Needs {
+    let mut needs = Needs::default();
+    match request {
+        Request::Container(container) => {
+            needs.paths = container
+                .mounts
+                .iter()
+                .map(|mount| mount.source.display().to_string())
+                .filter(|path| path.starts_with('/'))
+                .collect();
+            needs.stop_timeout = container.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
+        }
+        Request::Network(network) => needs.is_undone = network.delete_on_stop,
+        Request::Build(build) if build.context.starts_with('/') => {
+            needs.paths.insert(build.context.clone());
+        }
+        Request::Volume(_) | Request::Image(_) | Request::Build(_) => {}
+    }
+    needs
+}

@@ -1,0 +1,232 @@
+//! The values of a Quadlet section by the rules of each kind of key, expanded (podman: `Lookup…()` in
+//! pkg/systemd/parser/unitfile.go).
+
+use std::collections::BTreeMap;
+
+use super::arguments::split_arguments;
+use super::expand::{Expander, Note};
+use super::merged::{Assignment, Merged};
+use super::options::{self, Kind};
+use crate::unit::values::parse_boolean;
+use crate::unit::words::split_words;
+use crate::unit::{Finding, Severity};
+
+/// A value, or a word of one.
+#[derive(Debug, Clone)]
+pub struct Value<'a> {
+    pub text: String,
+    pub assignment: Assignment<'a>,
+    /// Where the word begins in the assignment's value.
+    offset: usize,
+}
+
+impl Value<'_> {
+    /// An error at the value.
+    pub fn error(&self, message: impl Into<String>) -> Finding {
+        self.assignment.error_at(self.offset, message)
+    }
+
+    /// A warning at the value.
+    pub fn warning(&self, message: impl Into<String>) -> Finding {
+        self.assignment.warning_at(self.offset, message)
+    }
+
+    /// The key, for messages.
+    pub fn key(&self) -> &str {
+        &self.assignment.entry.key
+    }
+}
+
+/// Reads one section.
+#[derive(Debug)]
+pub struct Values<'a> {
+    merged: &'a Merged,
+    section: &'static str,
+    pub expander: Expander<'a>,
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> Values<'a> {
+    pub fn new(merged: &'a Merged, section: &'static str, expander: Expander<'a>) -> Self {
+        Self { merged, section, expander, findings: Vec::new() }
+    }
+
+    pub fn merged(&self) -> &'a Merged {
+        self.merged
+    }
+
+    /// Keeps a finding and says whether there was none.
+    pub fn check(&mut self, finding: Option<Finding>) -> bool {
+        let is_fine = finding.is_none();
+        self.findings.extend(finding);
+        is_fine
+    }
+
+    /// An error at a value; `None`, to be returned.
+    pub fn refuse<T>(&mut self, value: &Value<'_>, message: impl Into<String>) -> Option<T> {
+        self.findings.push(value.error(message));
+        None
+    }
+
+    /// The last value of a key, without one pair of outer quotes; `None` if it is empty.
+    pub fn scalar(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.scalar_or_empty(key).filter(|value| !value.text.is_empty())
+    }
+
+    /// The same for keys to whom an empty value is one (`Entrypoint=`).
+    pub fn scalar_or_empty(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.expect(key, &[Kind::Scalar]);
+        let assignment = self.merged.last(self.section, key)?;
+        let raw = &assignment.entry.value;
+        let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let text = inner.unwrap_or(raw).to_owned();
+        self.expanded(Value { text, assignment, offset: 0 })
+    }
+
+    /// A boolean; `None` if it is not set. Podman takes what it does not know for no.
+    pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        self.expect(key, &[Kind::Boolean]);
+        let assignment = self.merged.last(self.section, key).filter(|found| !found.entry.value.is_empty())?;
+        let raw = &assignment.entry.value;
+        let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
+        let value = self.expanded(Value { text, assignment, offset: 0 })?;
+        if parse_boolean(&value.text).is_none() {
+            let message = format!("{key} '{}' is no boolean and taken for 'no'; write 'yes' or 'no'", value.text);
+            self.findings.push(value.warning(message));
+        }
+        Some(is_yes(&value.text))
+    }
+
+    /// Whole values, one per line.
+    pub fn lines(&mut self, key: &'static str) -> Vec<Value<'a>> {
+        self.expect(key, &[Kind::Lines]);
+        let list = self.merged.list(self.section, key);
+        let values = list.into_iter().filter_map(|assignment| {
+            let text = assignment.entry.value.clone();
+            self.expanded(Value { text, assignment, offset: 0 })
+        });
+        values.filter(|value| !value.text.is_empty()).collect()
+    }
+
+    /// Words of all lines; quotes are taken off, escapes stay.
+    pub fn words(&mut self, key: &'static str) -> Vec<Value<'a>> {
+        self.expect(key, &[Kind::Words]);
+        let mut values = Vec::new();
+        for assignment in self.merged.list(self.section, key) {
+            for word in split_words(&assignment.entry.value) {
+                match word {
+                    Ok(word) => {
+                        let value = Value { text: word.text.into_owned(), assignment, offset: word.offset };
+                        values.extend(self.expanded(value));
+                    }
+                    Err(quote) => {
+                        let message = format!("{key}: this quote is not closed; close or escape it");
+                        self.findings.push(assignment.error_at(quote.offset, message));
+                    }
+                }
+            }
+        }
+        values.retain(|value| !value.text.is_empty());
+        values
+    }
+
+    /// Words of all lines, C escapes resolved.
+    pub fn arguments(&mut self, key: &'static str) -> Vec<Value<'a>> {
+        self.expect(key, &[Kind::Arguments]);
+        let list = self.merged.list(self.section, key);
+        let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
+        raw.into_iter().filter_map(|value| self.expanded(value)).filter(|value| !value.text.is_empty()).collect()
+    }
+
+    /// A command line; only the last assignment counts. `None` if there is none.
+    pub fn command(&mut self, key: &'static str) -> Option<(Vec<String>, Assignment<'a>)> {
+        self.expect(key, &[Kind::Command]);
+        let assignment = self.merged.last(self.section, key).filter(|found| !found.entry.value.is_empty())?;
+        let words = self.split(assignment);
+        let mut command = Vec::new();
+        for word in &words {
+            let mut notes = Vec::new();
+            command.extend(self.expander.words(&word.text, &mut notes));
+            self.report(word, notes);
+        }
+        (!words.is_empty()).then_some((command, assignment))
+    }
+
+    /// `NAME=VALUE` words of all lines; the last one of a name counts. A word without `=` has no value.
+    pub fn assignments(&mut self, key: &'static str) -> BTreeMap<String, (Option<String>, Value<'a>)> {
+        self.expect(key, &[Kind::Assignments]);
+        let list = self.merged.list(self.section, key);
+        let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
+        let mut found = BTreeMap::new();
+        for value in raw {
+            let Some(value) = self.expanded(value) else { continue };
+            let (name, assigned) = match value.text.split_once('=') {
+                Some((name, assigned)) => (name.to_owned(), Some(assigned.to_owned())),
+                None => (value.text.clone(), None),
+            };
+            if name.is_empty() {
+                self.findings.push(value.error(format!("{key} '{}' has no name before its '='", value.text)));
+                continue;
+            }
+            found.insert(name, (assigned, value));
+        }
+        found
+    }
+
+    /// Podman drops a value with an escape sequence that it does not know.
+    fn split(&mut self, assignment: Assignment<'a>) -> Vec<Value<'a>> {
+        let key = &assignment.entry.key;
+        match split_arguments(&assignment.entry.value) {
+            Ok(split) => {
+                if let Some(offset) = split.unclosed {
+                    let message = format!("{key}: this quote is not closed and taken to end with the line");
+                    self.findings.push(assignment.warning_at(offset, message));
+                }
+                let words = split.words.into_iter();
+                words.map(|word| Value { text: word.text, assignment, offset: word.offset }).collect()
+            }
+            Err(escape) => {
+                let message =
+                    format!("{key}: not a known escape sequence, so this line is left out; write '\\\\' for a '\\'");
+                self.findings.push(assignment.warning_at(escape.offset, message));
+                Vec::new()
+            }
+        }
+    }
+
+    /// `None` if it cannot be told what the value is: more need not be said of it.
+    fn expanded(&mut self, mut value: Value<'a>) -> Option<Value<'a>> {
+        let mut notes = Vec::new();
+        value.text = self.expander.value(&value.text, &mut notes);
+        let is_known = !notes.iter().any(|(severity, _)| *severity == Severity::Error);
+        self.report(&value, notes);
+        is_known.then_some(value)
+    }
+
+    fn report(&mut self, value: &Value<'_>, notes: Vec<Note>) {
+        for (severity, message) in notes {
+            self.findings.push(match severity {
+                Severity::Error => value.error(message),
+                Severity::Warning => value.warning(message),
+            });
+        }
+    }
+
+    /// The table and the code must not say different things of a key.
+    fn expect(&self, key: &str, kinds: &[Kind]) {
+        debug_assert!(
+            options::find(self.section, key).is_some_and(|key| kinds.contains(&key.kind)),
+            "[{}] {key} is not {kinds:?}",
+            self.section
+        );
+    }
+}
+
+/// podman: `LookupBoolean()`.
+pub(super) fn is_yes(value: &str) -> bool {
+    ["1", "yes", "true", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;

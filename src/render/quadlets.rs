@@ -1,0 +1,327 @@
+//! The Quadlet files that this host takes, translated among each other.
+//!
+//! A file that cannot be translated makes those that name it invalid in turn, so that this goes on until nothing
+//! changes. What was translated before is kept for as long as neither the file nor an answer about others changes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::circles;
+use super::resolve::Ruling;
+use crate::host::{Host, Platform};
+use crate::quadlet::{self, Asked, Context, Merged, Other, Others, Resource, Translation, names, resource};
+use crate::unit::{Facts, Finding, TextFile, Unit, UnitName, UnitType, parse};
+
+/// Translations of a pass, by the names of the files.
+#[derive(Debug, Default)]
+pub struct Quadlets {
+    /// What they were translated for.
+    target: Option<(Host, Platform)>,
+    known: BTreeMap<UnitName, Arc<Translated>>,
+}
+
+/// A taken file, and what became of it.
+#[derive(Debug)]
+pub struct Translated {
+    pub unit: Arc<Unit>,
+    resource: Option<Resource>,
+    asked: Asked,
+    result: Option<Rendered>,
+    /// What is wrong or odd in it on this host.
+    pub findings: Vec<Finding>,
+    /// Whether something that is not in its answers makes it invalid: next time it may not be there.
+    is_refused: bool,
+}
+
+/// What a file became.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    pub translation: Arc<Translation>,
+    /// Of the service with its drop-ins, less what the container is.
+    pub facts: Facts,
+    /// The services that it starts after, and those that it starts before.
+    pub after: Vec<String>,
+    pub before: Vec<String>,
+}
+
+impl Translated {
+    /// What it became, if it is valid.
+    pub fn rendered(&self) -> Option<&Rendered> {
+        self.result.as_ref()
+    }
+}
+
+impl Quadlets {
+    /// Translates the files that `rulings` take, and rules out those that cannot be.
+    pub fn translate(
+        before: &Self,
+        units: &[Arc<Unit>],
+        rulings: &mut [Option<Ruling>],
+        host: &Host,
+        platform: &Platform,
+        installed: &BTreeMap<UnitName, PathBuf>,
+    ) -> Self {
+        let is_taken =
+            |index: &usize| units[*index].service.is_some() && matches!(rulings[*index], Some(Ruling::Taken { .. }));
+        let indexes: Vec<usize> = (0..units.len()).filter(is_taken).collect();
+        if indexes.is_empty() {
+            return Self::default();
+        }
+        let is_same_target = before.target.as_ref().is_some_and(|(h, p)| h == host && p == platform);
+        let nothing = BTreeMap::new();
+        let known = if is_same_target { &before.known } else { &nothing };
+        let work = Work { units, rulings, host, platform, known, taken: BTreeMap::new(), broken: BTreeMap::new() };
+        let known = work.run(indexes.iter().map(|index| units[*index].clone()), installed);
+        for index in indexes {
+            let Some(translated) = known.get(&units[index].name) else { continue };
+            let errors: Vec<Finding> = translated.findings.iter().filter(|f| f.is_error()).cloned().collect();
+            if !errors.is_empty() {
+                rulings[index] = Some(Ruling::Invalid { errors });
+            }
+        }
+        Self { target: Some((host.clone(), platform.clone())), known }
+    }
+
+    /// A file's translation.
+    pub fn get(&self, name: &UnitName) -> Option<&Arc<Translated>> {
+        self.known.get(name)
+    }
+
+    /// Everything that could be translated, instances that only others name among them.
+    pub fn valid(&self) -> impl Iterator<Item = (&Translated, &Rendered)> {
+        self.known.values().filter_map(|translated| Some((&**translated, translated.rendered()?)))
+    }
+}
+
+/// One pass over the taken files.
+struct Work<'a> {
+    units: &'a [Arc<Unit>],
+    rulings: &'a [Option<Ruling>],
+    host: &'a Host,
+    platform: &'a Platform,
+    known: &'a BTreeMap<UnitName, Arc<Translated>>,
+    /// The files, and what they make; `None` if that cannot be said.
+    taken: BTreeMap<UnitName, (Arc<Unit>, Option<Resource>)>,
+    /// Files that cannot be used, with the errors that are not in their translations.
+    broken: BTreeMap<UnitName, Vec<Finding>>,
+}
+
+impl Work<'_> {
+    fn run(
+        mut self,
+        units: impl Iterator<Item = Arc<Unit>>,
+        installed: &BTreeMap<UnitName, PathBuf>,
+    ) -> BTreeMap<UnitName, Arc<Translated>> {
+        let mut open: BTreeSet<UnitName> = BTreeSet::new();
+        // Volumes may name images, whose names have to be known then.
+        let (volumes, others): (Vec<_>, Vec<_>) = units.partition(|unit| unit.name.unit_type() == UnitType::Volume);
+        for unit in others.into_iter().chain(volumes) {
+            open.insert(unit.name.clone());
+            self.take(unit);
+        }
+        let mut done: BTreeMap<UnitName, Arc<Translated>> = BTreeMap::new();
+        loop {
+            while let Some(name) = open.pop_first() {
+                let translated = self.translate(&name);
+                for instance in self.instances(&translated) {
+                    open.insert(instance.name.clone());
+                    self.take(instance);
+                }
+                let was_usable = !self.broken.contains_key(&name);
+                if translated.result.is_none() && was_usable {
+                    self.broken.insert(name.clone(), Vec::new());
+                    open.extend(asking(&done, &name));
+                }
+                done.insert(name, translated);
+            }
+            let refused = self.refused(&done, installed);
+            if refused.is_empty() {
+                return done;
+            }
+            for (name, findings) in refused {
+                open.extend(asking(&done, &name));
+                open.insert(name.clone());
+                self.broken.insert(name, findings);
+            }
+        }
+    }
+
+    fn take(&mut self, unit: Arc<Unit>) {
+        let known = self.known.get(&unit.name).filter(|known| known.unit.is_same(&unit));
+        // What names no others cannot have changed.
+        let resource = known.and_then(|known| known.resource.clone()).filter(|resource| resource.image.is_none());
+        let resource = resource.or_else(|| self.resource(&unit));
+        self.taken.insert(unit.name.clone(), (unit, resource));
+    }
+
+    fn resource(&self, unit: &Unit) -> Option<Resource> {
+        let others = Others::asking(|name| self.find(name));
+        let context = Context { host: self.host, platform: self.platform, others: &others };
+        resource::of(&unit.name, unit.service.as_ref()?, &Merged::of(unit), &context)
+    }
+
+    fn translate(&self, name: &UnitName) -> Arc<Translated> {
+        let (unit, resource) = match self.taken.get(name) {
+            Some((unit, resource)) => (unit, resource),
+            None => unreachable!("only taken files are open"),
+        };
+        let others = Others::asking(|name| self.find(name));
+        let known = self
+            .known
+            .get(name)
+            .filter(|known| known.unit.is_same(unit) && known.resource == *resource && !known.is_refused);
+        let more = self.broken.get(name).filter(|findings| !findings.is_empty());
+        if let Some(known) = known.filter(|_| more.is_none())
+            && known.asked.iter().all(|(name, answer)| others.find(name) == *answer)
+        {
+            return known.clone();
+        }
+        let context = Context { host: self.host, platform: self.platform, others: &others };
+        let (translation, mut findings) = match &unit.service {
+            Some(service) => quadlet::translate(unit, service, &context),
+            None => (None, Vec::new()),
+        };
+        let asked = others.into_asked();
+        if let Some(more) = more {
+            // What follows from that says nothing new.
+            findings.retain(|finding| !finding.is_error());
+            findings.extend(more.iter().cloned());
+        }
+        let result = translation.filter(|_| more.is_none()).map(|translation| rendered(unit, translation));
+        let (unit, resource) = (unit.clone(), resource.clone());
+        Arc::new(Translated { unit, resource, asked, result, findings, is_refused: more.is_some() })
+    }
+
+    /// What a file is to others.
+    fn find(&self, file_name: &str) -> Option<Other> {
+        let Ok(name) = UnitName::parse(file_name) else { return foreign(file_name) };
+        if self.broken.contains_key(&name) {
+            return Some(Other::Unusable("it is invalid itself".to_owned()));
+        }
+        if let Some((_, resource)) = self.taken.get(&name) {
+            let unusable = || Other::Unusable("it is invalid itself".to_owned());
+            return Some(resource.clone().map_or_else(unusable, Other::Taken));
+        }
+        if let Some(index) = self.units.iter().position(|unit| unit.name == name) {
+            return Some(Other::Unusable(match &self.rulings[index] {
+                Some(Ruling::NotTaken { reason, .. }) => format!("this host does not take it ({reason})"),
+                _ => "it is invalid itself".to_owned(),
+            }));
+        }
+        let template = name.template()?;
+        match self.find(template.as_str())? {
+            Other::Taken(_) => {
+                let instance = self.instance(&name, &template)?;
+                let unusable = || Other::Unusable(format!("{template} makes nothing valid of it"));
+                Some(self.resource(&instance).map_or_else(unusable, Other::Taken))
+            }
+            unusable => Some(unusable),
+        }
+    }
+
+    /// An instance that has no file of its own.
+    fn instance(&self, name: &UnitName, template: &UnitName) -> Option<Arc<Unit>> {
+        let (template, _) = self.taken.get(template)?;
+        let unit = Unit::read(name.clone(), template.file.clone(), template.drop_ins.clone());
+        let drop_ins = template.service_drop_ins.clone();
+        Some(Arc::new(quadlet::complete(unit, |_| drop_ins.clone())))
+    }
+
+    /// Instances that a translation names, and that are not there yet.
+    fn instances(&self, translated: &Translated) -> Vec<Arc<Unit>> {
+        let named = translated.asked.iter().filter(|(_, answer)| answer.is_ok());
+        let names = named.filter_map(|(name, _)| UnitName::parse(name).ok());
+        let missing = names.filter(|name| !self.taken.contains_key(name));
+        missing.filter_map(|name| self.instance(&name, &name.template()?)).collect()
+    }
+
+    /// What is valid by itself and not together: two things of one name, and circles.
+    fn refused(
+        &self,
+        done: &BTreeMap<UnitName, Arc<Translated>>,
+        installed: &BTreeMap<UnitName, PathBuf>,
+    ) -> BTreeMap<UnitName, Vec<Finding>> {
+        let valid = || done.values().filter_map(|t| Some((t, t.rendered()?)));
+        let mut refused = BTreeMap::new();
+        let mut by_name: HashMap<(UnitType, &str), Vec<&Arc<Unit>>> = HashMap::new();
+        for (translated, rendered) in valid() {
+            if let Some(resource) = &rendered.translation.resource {
+                let key = (translated.unit.name.unit_type(), resource.as_str());
+                by_name.entry(key).or_default().push(&translated.unit);
+            }
+        }
+        for ((unit_type, resource), units) in by_name.into_iter().filter(|(_, units)| units.len() > 1) {
+            refused.extend(doubled(unit_type, resource, &units, installed));
+        }
+        let order: BTreeMap<&str, circles::Order<'_>> = valid()
+            .map(|(_, rendered)| {
+                let Rendered { translation, after, before, .. } = rendered;
+                (translation.service.as_str(), circles::Order { after, before })
+            })
+            .collect();
+        let in_circles = circles::find(&order);
+        if !in_circles.is_empty() {
+            for (translated, rendered) in valid() {
+                if let Some(circle) = in_circles.get(rendered.translation.service.as_str()) {
+                    let message = format!(
+                        "it waits for itself: {}; take one of these dependencies out",
+                        circle.join(", which waits for ")
+                    );
+                    refused.entry(translated.unit.name.clone()).or_default().push(translated.unit.finding(&message));
+                }
+            }
+        }
+        refused
+    }
+}
+
+/// Those whose translations asked for `name`.
+fn asking(done: &BTreeMap<UnitName, Arc<Translated>>, name: &UnitName) -> Vec<UnitName> {
+    let is_asking = |(_, translated): &(&UnitName, &Arc<Translated>)| translated.asked.contains_key(name.as_str());
+    done.iter().filter(is_asking).map(|(name, _)| name.clone()).collect()
+}
+
+/// Files of types that only Podman has.
+fn foreign(file_name: &str) -> Option<Other> {
+    match crate::unit::file_kind(file_name) {
+        crate::unit::FileKind::Other(reason) => Some(Other::Unusable(reason)),
+        crate::unit::FileKind::Invalid(error) => Some(Other::Unusable(error.to_string())),
+        _ => None,
+    }
+}
+
+fn doubled(
+    unit_type: UnitType,
+    resource: &str,
+    units: &[&Arc<Unit>],
+    installed: &BTreeMap<UnitName, PathBuf>,
+) -> BTreeMap<UnitName, Vec<Finding>> {
+    let is_keeper = |unit: &&&Arc<Unit>| installed.get(unit.runs_as()) == Some(&unit.file.path);
+    let keepers: Vec<&UnitName> = units.iter().filter(is_keeper).map(|unit| &unit.name).collect();
+    let key = names::name_key(unit_type);
+    let mut refused = BTreeMap::new();
+    for unit in units.iter().filter(|unit| keepers.first() != Some(&&unit.name)) {
+        let others = units.iter().filter(|other| other.name != unit.name);
+        let others: Vec<String> = others.map(|other| other.file.path.display().to_string()).collect();
+        let others = others.join(" and ");
+        let message = match keepers.first() {
+            Some(_) => format!("the {unit_type} '{resource}' is already {others}'s; give this one another {key}="),
+            None => format!(
+                "the {unit_type} '{resource}' is also {others}'s, and none of them is installed yet, so none is taken; \
+                 give one of them another {key}="
+            ),
+        };
+        refused.insert(unit.name.clone(), vec![unit.finding(&message)]);
+    }
+    refused
+}
+
+fn rendered(unit: &Unit, translation: Translation) -> Rendered {
+    let mut files = vec![parse(&translation.text).0];
+    let (after, before) = (files[0].words("Unit", "After"), files[0].words("Unit", "Before"));
+    files.extend(unit.service_drop_ins.iter().map(|file: &Arc<TextFile>| parse(&file.text).0));
+    let facts = Facts::of(&translation.service, &files.iter().collect::<Vec<_>>());
+    let facts = Facts { run: translation.run, ..facts };
+    Rendered { translation: Arc::new(translation), facts, after, before }
+}

@@ -1,0 +1,218 @@
+//! The create bodies of `tests/quadlet`, given to a real Engine: it accepts them, and `docker inspect` shows what they say.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::host::Host;
+
+/// What the test hosts' Engine speaks.
+const API: &str = "1.45";
+
+/// Limits that an Engine without the cgroup controllers of the test hosts discards.
+const DISCARDED: [&str; 2] = ["Memory", "PidsLimit"];
+
+#[test]
+fn the_engine_accepts_each_create_body_and_shows_its_values() {
+    let host = Host::boot("quadlet-create").docker().up();
+    host.sh("docker pull -q busybox:latest");
+    host.sh("docker network create --ipv6 --subnet 10.5.0.0/24 --subnet fd00::/64 systemd-net");
+    host.sh("docker network create --ipv6 --subnet 10.6.0.0/24 --subnet fd01::/64 front");
+    host.sh("docker network create by-name");
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for (case, containers) in cases() {
+        host.sh("docker create --name other2 busybox:latest true");
+        for (file, container) in containers {
+            if needs_more(&container["create"]) {
+                continue;
+            }
+            count += 1;
+            failed.extend(create(&host, &container).err().map(|error| format!("{case}/{file}: {error}")));
+        }
+        host.sh("docker ps -aq | xargs -r docker rm -fv");
+    }
+    assert!(count > 30, "{count} bodies");
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// What the Engine checks only when it starts a container: mounts, tmpfs options, masks, ports, addresses.
+#[test]
+fn the_engine_starts_what_it_accepted() {
+    let host = Host::boot("quadlet-start").docker().up();
+    host.sh("docker pull -q busybox:latest");
+    host.sh("docker network create --ipv6 --subnet 10.5.0.0/24 --subnet fd00::/64 systemd-net");
+    host.sh("docker network create --ipv6 --subnet 10.6.0.0/24 --subnet fd01::/64 front");
+    host.sh("docker network create by-name");
+    host.sh("mount --make-rshared /");
+    // A subpath has to be there before.
+    host.sh("docker run --rm -v named:/named busybox:latest mkdir -p /named/sub/dir");
+    let mut failed = Vec::new();
+    for (case, containers) in cases() {
+        for (file, mut container) in containers {
+            let create_body = &mut container["create"];
+            let mode = create_body["HostConfig"]["NetworkMode"].as_str().unwrap_or_default();
+            if needs_more(create_body) || mode.starts_with("container:") {
+                continue;
+            }
+            // What an image without files but busybox cannot have.
+            create_body["Cmd"] = serde_json::json!(["sleep", "60"]);
+            for field in ["Entrypoint", "User"] {
+                create_body.as_object_mut().unwrap().remove(field);
+            }
+            let host_config = create_body["HostConfig"].as_object_mut().unwrap();
+            // Nor can these hosts raise limits, and their kernel has no SCTP.
+            for field in ["Devices", "DeviceRequests", "GroupAdd", "Ulimits"] {
+                host_config.remove(field);
+            }
+            if let Some(ports) = host_config.get_mut("PortBindings").and_then(Value::as_object_mut) {
+                ports.retain(|port, _| !port.ends_with("/sctp"));
+            }
+            // There is no service here that the scope could be bound to.
+            host_config.remove("Annotations");
+            let name = container["name"].as_str().unwrap().to_owned();
+            let result = create(&host, &container);
+            let started = host.run(&["docker", "start", &name]);
+            if result.is_err() || !started.ok() {
+                failed.push(format!("{case}/{file}: {result:?} {}", started.stderr));
+            }
+            host.sh("docker ps -aq | xargs -r docker rm -fv");
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Names that need escapes, in the slice and in the annotations.
+#[test]
+fn a_container_is_in_the_slice_of_its_unit_and_bound_to_it() {
+    let host = Host::boot("quadlet-slice").docker().up();
+    host.sh("docker pull -q busybox:latest");
+    for (file, service, slice) in [
+        ("my-web.container", "my-web.service", r"sculler-my\x2dweb.slice"),
+        (r"other\x2dweb.container", r"other\x2dweb.service", r"sculler-other\x5cx2dweb.slice"),
+        ("a:b@c.container", "a:b@c.service", r"sculler-a\x3ab\x40c.slice"),
+    ] {
+        host.write(&format!("/etc/systemd/system/{service}"), "[Service]\nExecStart=/bin/sleep infinity\n");
+        host.run(&["systemctl", "start", service]);
+        let cases = cases();
+        let (_, containers) = cases.iter().find(|(case, _)| case == "19-names").unwrap();
+        let mut container = containers.iter().find(|(name, _)| name == file).unwrap().1.clone();
+        container["create"]["Cmd"] = serde_json::json!(["sleep", "60"]);
+        create(&host, &container).unwrap();
+        let name = container["name"].as_str().unwrap();
+        let started = host.run(&["docker", "start", name]);
+        assert!(started.ok(), "{started}");
+        assert_eq!(host.property(slice, "ActiveState"), "active", "{slice}");
+        let id = host.sh(&format!("docker inspect -f '{{{{.Id}}}}' {name}"));
+        let scope = format!("docker-{}.scope", id.trim());
+        // systemctl quotes and escapes what has a backslash.
+        let bound = host.property(&scope, "BindsTo").trim_matches('"').replace(r"\\", r"\");
+        assert_eq!(bound, service);
+        assert_eq!(host.property(&scope, "Slice"), slice);
+        assert_eq!(host.property(&scope, "TimeoutStopUSec"), "10s");
+        host.run(&["systemctl", "stop", service]);
+        host.wait_for_unit(&scope, "ActiveState", "inactive", std::time::Duration::from_secs(20));
+    }
+}
+
+/// The cases with their containers, by file name.
+fn cases() -> Vec<(String, Vec<(String, Value)>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quadlet");
+    let mut paths: Vec<PathBuf> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let expected: Map<String, Value> =
+            serde_json::from_str(&fs::read_to_string(path.join("expected.json")).unwrap()).unwrap();
+        let containers = expected.into_iter().filter_map(|(file, mut found)| match found["container"].take() {
+            Value::Null => None,
+            container => Some((file, container)),
+        });
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), containers.collect())
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Whether a body needs a newer Engine than the test hosts have, or an image that no `docker tag` can make.
+fn needs_more(create: &Value) -> bool {
+    let text = create.to_string();
+    let mounts = create["HostConfig"]["Mounts"].as_array();
+    mounts.is_some_and(|mounts| mounts.iter().any(|mount| mount["Type"] == "image"))
+        || text.contains("com.docker.network.endpoint.ifname")
+        || create["Image"].as_str().is_some_and(|image| image.contains('@'))
+}
+
+fn create(host: &Host, container: &Value) -> Result<(), String> {
+    let (name, create) = (container["name"].as_str().unwrap(), &container["create"]);
+    let image = create["Image"].as_str().unwrap();
+    host.run(&["docker", "tag", "busybox:latest", image]);
+    for mount in container["mounts"].as_array().unwrap() {
+        host.run(&["mkdir", "-p", mount["source"].as_str().unwrap()]);
+    }
+    if create["HostConfig"]["NetworkMode"] == "container:other" {
+        host.run(&["docker", "create", "--name", "other", "busybox:latest", "true"]);
+    }
+    host.write("/root/create.json", &create.to_string());
+    let answer = host.sh(&format!(
+        "curl -s --unix-socket /run/docker.sock -H 'Content-Type: application/json' -d @/root/create.json \
+         'http://docker/v{API}/containers/create?name={name}'"
+    ));
+    let answer: Value = serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"))?;
+    let id = answer["Id"].as_str().ok_or_else(|| answer.to_string())?;
+    let inspected =
+        host.sh(&format!("curl -s --unix-socket /run/docker.sock http://docker/v{API}/containers/{id}/json"));
+    let inspected: Value = serde_json::from_str(&inspected).map_err(|error| format!("{error}: {inspected}"))?;
+    let mut differences = BTreeSet::new();
+    for (field, value) in create.as_object().unwrap() {
+        match field.as_str() {
+            "HostConfig" => compare(field, value, &inspected["HostConfig"], &mut differences),
+            "NetworkingConfig" => {
+                let networks = &inspected["NetworkSettings"]["Networks"];
+                compare(field, &value["EndpointsConfig"], networks, &mut differences);
+            }
+            _ => compare(field, value, &inspected["Config"][field], &mut differences),
+        }
+    }
+    if inspected["Name"] != format!("/{name}") {
+        differences.insert(format!("the name is {}", inspected["Name"]));
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences.into_iter().collect::<Vec<_>>().join("; ")) }
+}
+
+/// Everything in `asked` has to be in `shown`.
+fn compare(place: &str, asked: &Value, shown: &Value, differences: &mut BTreeSet<String>) {
+    let field = place.rsplit('.').next().unwrap_or_default();
+    if DISCARDED.contains(&field) {
+        return;
+    }
+    match (asked, shown) {
+        (Value::Object(asked), Value::Object(shown)) => {
+            for (key, value) in asked {
+                compare(&format!("{place}.{key}"), value, shown.get(key).unwrap_or(&Value::Null), differences);
+            }
+        }
+        (Value::Array(asked), Value::Array(shown)) if field == "Env" => {
+            for value in asked.iter().filter(|value| !shown.contains(value)) {
+                differences.insert(format!("{place} lacks {value}"));
+            }
+        }
+        (Value::Array(asked), Value::Array(shown)) if asked.len() == shown.len() => {
+            for (index, (asked, shown)) in asked.iter().zip(shown).enumerate() {
+                compare(&format!("{place}.{index}"), asked, shown, differences);
+            }
+        }
+        // The Engine's long forms, and what it leaves out because it is the default.
+        (Value::String(asked), Value::String(shown)) if shown.strip_prefix("CAP_") == Some(asked) => {}
+        // The Engine shows a container by its ID.
+        (Value::String(asked), Value::String(shown))
+            if [asked, shown].iter().all(|mode| mode.starts_with("container:")) => {}
+        (Value::Number(number), Value::Null) if number.as_i64() == Some(0) => {}
+        (Value::Array(words), Value::Null) if field == "Entrypoint" && words == &[""] => {}
+        (Value::Object(asked), Value::Null) if asked.is_empty() => {}
+        _ if asked == shown => {}
+        _ => {
+            differences.insert(format!("{place}: {asked} was asked for, {shown} is shown"));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Walks `tests/quadlet/NN-name/`: Quadlet files in `units/` in, `expected.json` out: what is wrong with each, which others it
+//! names, and the container that is made of it. `UPDATE=1` rewrites it.
+//!
+//! `platform` (`systemd=252 docker-api=1.41`) is the host, the newest of each without it. Files are read as if they lay
+//! in /etc/sculler/units.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sculler::host::{Host, MachineId, Platform, System};
+use sculler::quadlet::spec::Container;
+use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, key_list, options, references};
+use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
+use serde_json::{Value, json};
+
+#[test]
+fn cases() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut failed = Vec::new();
+    for case in cases_of_quadlet() {
+        let found = serde_json::to_string_pretty(&report(&case)).unwrap() + "\n";
+        let path = case.join("expected.json");
+        if update {
+            fs::write(&path, found).unwrap();
+            continue;
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        if expected != found {
+            failed.push(format!("{}:\n{}", case.display(), difference(&expected, &found)));
+        }
+    }
+    assert!(failed.is_empty(), "cases differ (UPDATE=1 accepts what is found):\n{}", failed.join("\n"));
+}
+
+/// Each key of the table is in a case, so that nobody adds one and forgets to show what it does.
+#[test]
+fn every_key_has_a_case() {
+    let mut seen = BTreeSet::new();
+    for case in cases_of_quadlet() {
+        for (unit, drop_ins) in units(&case) {
+            for bytes in [&unit.file.text].into_iter().chain(drop_ins.iter().map(|file| &file.text)) {
+                for section in sculler::unit::parse(bytes).0.sections {
+                    seen.extend(section.entries.into_iter().map(|entry| (section.name.clone(), entry.key)));
+                }
+            }
+        }
+    }
+    let lacking: Vec<String> = options::SECTIONS
+        .iter()
+        .flat_map(|(section, keys)| keys.iter().map(|key| (section.to_string(), key.name.to_owned())))
+        .filter(|key| !seen.contains(key))
+        .map(|(section, key)| format!("[{section}] {key}="))
+        .collect();
+    assert!(lacking.is_empty(), "no case below tests/quadlet has:\n{}", lacking.join("\n"));
+}
+
+#[test]
+fn the_pages_of_keys_are_current() {
+    for (name, page) in [("quadlet-keys.md", key_list::markdown()), ("sculler-keys.5", key_list::manual())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, &page).unwrap();
+        }
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == page, "docs/{name} is not what the table says (UPDATE=1 rewrites it)");
+    }
+}
+
+fn cases_of_quadlet() -> Vec<PathBuf> {
+    entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quadlet"))
+}
+
+fn report(case: &Path) -> Value {
+    let platform = platform(case);
+    let mut files = BTreeMap::new();
+    let units = units(case);
+    let others = others(&units);
+    for (unit, _) in &units {
+        let quadlet = Quadlet::read(unit);
+        let service = service_name(unit);
+        let host = host();
+        let mut findings: Vec<Finding> = unit.findings.iter().chain(&quadlet.findings).cloned().collect();
+        let context = Context { host: &host, platform: &platform, others: &others };
+        let container = match unit.name.unit_type() {
+            UnitType::Container => container::translate(&quadlet, &service, &context, &mut findings),
+            _ => None,
+        };
+        let references: Vec<String> = references(&quadlet, &service, &host, &platform)
+            .into_iter()
+            .map(|found| format!("{}:{}: {} {}", found.line, found.column, found.key, found.file_name))
+            .collect();
+        files.insert(unit.name.to_string(), show(&findings, references, container));
+    }
+    json!(files)
+}
+
+fn show(findings: &[Finding], references: Vec<String>, container: Option<Container>) -> Value {
+    let mut shown = serde_json::Map::new();
+    for (name, is_error) in [("errors", true), ("warnings", false)] {
+        let messages: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.is_error() == is_error)
+            .map(|finding| finding.to_string().replace("/etc/sculler/units/", ""))
+            .collect();
+        if !messages.is_empty() {
+            shown.insert(name.into(), json!(messages));
+        }
+    }
+    if !references.is_empty() {
+        shown.insert("references".into(), json!(references));
+    }
+    if let Some(container) = container {
+        shown.insert("container".into(), serde_json::to_value(container).unwrap());
+    }
+    Value::Object(shown)
+}
+
+fn units(case: &Path) -> Vec<(Unit, Vec<Arc<TextFile>>)> {
+    let folder = case.join("units");
+    let mut found = Vec::new();
+    for path in entries(&folder).into_iter().filter(|path| path.is_file()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let drop_ins: Vec<Arc<TextFile>> = match fs::read_dir(folder.join(format!("{name}.d"))) {
+            Ok(_) => entries(&folder.join(format!("{name}.d"))).iter().map(|path| file(&folder, path)).collect(),
+            Err(_) => Vec::new(),
+        };
+        let unit = Unit::read(UnitName::parse(name).unwrap(), file(&folder, &path), drop_ins.clone());
+        found.push((unit, drop_ins));
+    }
+    found
+}
+
+fn file(folder: &Path, path: &Path) -> Arc<TextFile> {
+    let shown = Path::new("/etc/sculler/units").join(path.strip_prefix(folder).unwrap());
+    Arc::new(TextFile { path: shown, text: fs::read(path).unwrap().into(), is_private: false })
+}
+
+/// What the other files make, as far as these cases need it.
+fn others(units: &[(Unit, Vec<Arc<TextFile>>)]) -> Others<'static> {
+    let mut others = Others::default();
+    for (unit, _) in units {
+        let merged = sculler::quadlet::Merged::of(unit);
+        let set = |section: &str, key: &str| merged.last(section, key).map(|found| found.entry.value.clone());
+        let default = format!("systemd-{}", unit.name.stem());
+        let name = match unit.name.unit_type() {
+            UnitType::Container => set("Container", "ContainerName"),
+            UnitType::Volume => set("Volume", "VolumeName"),
+            UnitType::Network => set("Network", "NetworkName"),
+            UnitType::Image => set("Image", "Image"),
+            _ => set("Build", "ImageTag"),
+        };
+        others.insert(
+            unit.name.to_string(),
+            Other::Taken(Resource {
+                service: service_name(unit),
+                name: name.unwrap_or(default),
+                image: set("Volume", "Image"),
+                no_copy: set("Volume", "Copy").is_some_and(|value| value == "no"),
+            }),
+        );
+    }
+    others
+}
+
+fn service_name(unit: &Unit) -> UnitName {
+    let name = match unit.name.unit_type() {
+        UnitType::Container => format!("{}.service", unit.name.stem()),
+        kind => format!("{}-{kind}.service", unit.name.stem()),
+    };
+    UnitName::parse(&name).unwrap()
+}
+
+fn host() -> Host {
+    Host {
+        machine_id: MachineId::parse("df515c3682aa43b4ae2b7d2168e17d38").unwrap(),
+        hostname: "coreos001.example.com".into(),
+        metadata: BTreeMap::new(),
+    }
+}
+
+fn platform(case: &Path) -> Platform {
+    let system = System {
+        architecture: "x86-64".into(),
+        kernel: "6.18.0".into(),
+        boot_id: "0123456789abcdef0123456789abcdef".into(),
+        pretty_hostname: String::new(),
+        os_release: [("ID".to_owned(), "debian".to_owned()), ("VERSION_ID".to_owned(), "13".to_owned())].into(),
+        root_shell: "/bin/bash".into(),
+    };
+    let mut platform = Platform { system: Some(system), ..Platform::default() };
+    for word in fs::read_to_string(case.join("platform")).unwrap_or_default().split_whitespace() {
+        match word.split_once('=').unwrap() {
+            ("systemd", version) => platform.systemd = version.parse().unwrap(),
+            ("docker-api", version) => platform.docker_api = version.parse().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    platform
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+fn difference(expected: &str, found: &str) -> String {
+    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
+    let lacking = expected.iter().filter(|line| !found.contains(line)).map(|line| format!("  - {line}"));
+    let new = found.iter().filter(|line| !expected.contains(line)).map(|line| format!("  + {line}"));
+    lacking.chain(new).collect::<Vec<_>>().join("\n")
+}
+
+/// A value that is near to what keys take, so that more than the first error is reached.
+fn value() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("a.volume".to_owned()),
+        Just("a.network".to_owned()),
+        Just("/a:/b:ro,z".to_owned()),
+        Just("type=bind,source=./x,\"dst=/y\"".to_owned()),
+        Just("10.0.0.1:80-90:80-90/udp".to_owned()),
+        Just("${A}$B%n%".to_owned()),
+        Just("1m30s".to_owned()),
+        Just("\\x41\\q\\u00e9".to_owned()),
+        Just("idmap=uids=0-1-1;gids=".to_owned()),
+        "[a-z0-9:/=,.@%$\"' \\\\-]{0,12}",
+        "\\PC{0,6}",
+    ];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+fn lines() -> impl Strategy<Value = Vec<(usize, String)>> {
+    prop::collection::vec((0..options::CONTAINER.len(), value()), 0..12)
+}
+
+fn config() -> ProptestConfig {
+    let beside = proptest::test_runner::FileFailurePersistence::WithSource("regressions");
+    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_container_file_is_translated_without_panic_and_always_the_same(lines in lines(), name in "[a-z\\\\@:_.-]{1,9}") {
+        let mut text = "[Service]\nEnvironment=A=1\n[Container]\nImage=nginx\n".to_owned();
+        for (key, value) in lines {
+            text.push_str(&format!("{}={value}\n", options::CONTAINER[key].name));
+        }
+        let Ok(name) = UnitName::parse(&format!("{name}.container")) else { return Ok(()) };
+        let file = TextFile { path: "/etc/sculler/units/a.container".into(), text: text.as_bytes().into(), is_private: false };
+        let unit = Unit::read(name, Arc::new(file), Vec::new());
+        let quadlet = Quadlet::read(&unit);
+        let (host, platform, others) = (host(), Platform::default(), Others::default());
+        let context = Context { host: &host, platform: &platform, others: &others };
+        let service = service_name(&unit);
+        let translate = || {
+            let mut findings = Vec::new();
+            let container = container::translate(&quadlet, &service, &context, &mut findings);
+            (container, findings)
+        };
+        let (container, findings) = translate();
+        prop_assert_eq!(&(container.clone(), findings.clone()), &translate());
+        let references = references(&quadlet, &service, &host, &platform);
+        if let Some(container) = container {
+            prop_assert!(!findings.iter().any(Finding::is_error));
+            prop_assert!(references.is_empty(), "{references:?} exist nowhere");
+            let text = serde_json::to_string(&container).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Container>(&text).unwrap(), container);
+        } else {
+            let is_wrong = findings.iter().chain(&quadlet.findings).any(Finding::is_error);
+            prop_assert!(is_wrong, "refused without a reason:\n{text}");
+        }
+        let count = text.lines().count();
+        for finding in findings.iter().chain(&quadlet.findings) {
+            prop_assert!(finding.diagnostic.line <= count);
+        }
+    }
+}
