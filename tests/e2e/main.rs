@@ -25,6 +25,7 @@ mod names;
 mod quadlet_create;
 mod settings;
 mod story;
+mod supervise;
 mod three_hosts;
 mod trust;
 mod writing;
