@@ -14,13 +14,21 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 
 TARGET := $(shell uname -m)-unknown-linux-musl
 BINARY = target/$(TARGET)/release/sculler
+# Man pages and completions
+GENERATED = target/generated
+SHARE = $(DESTDIR)$(PREFIX)/share
 HOST = tests/host/host
 
 .DEFAULT_GOAL := build
-.PHONY: build target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
+.PHONY: build binary generated target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
 
-build: target
+build: binary generated
+
+binary: target
 	cargo build --release --locked --target $(TARGET)
+
+generated:
+	cargo run --quiet --locked --example generate $(GENERATED)
 
 # One static binary runs on every host; rustup brings the target if the toolchain lacks it.
 target:
@@ -31,15 +39,15 @@ setup:
 
 # Building and unpacking a root file system keep different parts of a machine busy.
 demo:
-	@$(HOST) setup trixie & setup=$$!; $(MAKE) build && wait $$setup
+	@$(HOST) setup trixie & setup=$$!; $(MAKE) binary && wait $$setup
 	@BINARY=$(BINARY) tests/demo/demo
 
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test layers --test properties --test pure --test quadlet
+	cargo test --locked --lib --bins --test cases --test convert --test layers --test properties --test pure --test quadlet --test relations
 
-e2e-test: build setup
+e2e-test: binary setup
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)
 
 # Hosts mostly wait: more of them than cores keep the cores busy.
@@ -49,9 +57,11 @@ lint: target
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-bench: build
+bench: binary
 	@$(HOST) setup trixie
-	@SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --profile dev --bench $(or $(BENCH),main_job)
+	@for bench in $(BENCH); do SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --bench $$bench || exit 1; done
+
+BENCH = main_job language
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler
@@ -61,8 +71,15 @@ install:
 	install -D -m 644 systemd/sculler.target $(DESTDIR)$(UNITDIR)/sculler.target
 	install -D -m 644 systemd/sculler.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sculler.conf
 	install -D -m 644 systemd/sculler.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/80-sculler.preset
-	install -D -m 644 docs/sculler.8 $(DESTDIR)$(PREFIX)/share/man/man8/sculler.8
-	install -D -m 644 docs/sculler-keys.5 $(DESTDIR)$(PREFIX)/share/man/man5/sculler-keys.5
+	install -D -m 644 docs/sculler.8 $(SHARE)/man/man8/sculler.8
+	install -D -m 644 docs/sculler-keys.5 $(SHARE)/man/man5/sculler-keys.5
+# Without them everything works, and nothing is built here: this may be root
+ifneq ($(wildcard $(GENERATED)/man1),)
+	install -D -m 644 -t $(SHARE)/man/man1 $(GENERATED)/man1/*.1
+	install -D -m 644 $(GENERATED)/bash/sculler.bash $(SHARE)/bash-completion/completions/sculler
+	install -D -m 644 -t $(SHARE)/zsh/site-functions $(GENERATED)/zsh/_sculler
+	install -D -m 644 -t $(SHARE)/fish/vendor_completions.d $(GENERATED)/fish/sculler.fish
+endif
 	install -d $(DESTDIR)$(SYSCONFDIR)/sculler/units $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml.d
 	test -e $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml || \
 		install -D -m 644 systemd/sculler.toml $(DESTDIR)$(SYSCONFDIR)/sculler/sculler.toml

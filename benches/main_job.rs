@@ -24,6 +24,7 @@ mod latency;
 mod rest;
 #[path = "main_job/shell.rs"]
 mod shell;
+#[allow(dead_code)]
 #[path = "main_job/table.rs"]
 mod table;
 #[path = "main_job/unit_dir.rs"]
@@ -57,7 +58,7 @@ impl Scale {
 }
 
 fn main() {
-    // Beside this bench cargo builds a binary without optimization
+    // The binary that cargo builds beside this bench is not the one that is installed
     assert!(std::env::var_os("SCULLER_BIN").is_some(), "run 'make bench', which sets SCULLER_BIN to the release build");
     let only = std::env::var("ONLY").unwrap_or_default();
     let wants = |part: &str| only.is_empty() || only.split(',').any(|word| word == part);

@@ -1,16 +1,21 @@
 //! Walks `tests/cases/NN-name/`: `units/` and a host in, `expected` out.
 //!
-//! `hosts` has a line per host, `MACHINE-ID HOSTNAME [key=value …] [unplaced=run]`; `expected` has a part per host with
-//! a line per unit file, `NAME verdict: reason`, each followed by what is wrong with it. `UPDATE=1` rewrites it.
+//! They go the way of `sculler render`. `hosts` has a line per host, `MACHINE-ID HOSTNAME [key=value …] [unplaced=run]`;
+//! `expected` has a part per host with a line per unit file, `NAME verdict: reason`, each followed by what is wrong with
+//! it; files with other names come first. `UPDATE=1` rewrites it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sculler::host::{Host, MachineId};
-use sculler::select::{Candidate, Unplaced, Verdict, select};
-use sculler::unit::{Diagnostic, FileKind, Placement, UnitName, check, file_kind, parse, placement};
+use sculler::host::{Host, MachineId, Platform};
+use sculler::render::{self, FileVerdict, Ruling};
+use sculler::select::Unplaced;
+use sculler::source::Look;
+use sculler::source::units::Library;
+use sculler::unit::{FileKind, TextFile, Unit, file_kind};
 
 #[test]
 fn cases() {
@@ -36,70 +41,72 @@ fn cases() {
 
 fn report(case: &Path) -> String {
     let hosts = fs::read_to_string(case.join("hosts")).unwrap();
-    let files: Vec<File> = entries(&case.join("units")).iter().map(|path| File::read(path)).collect();
-    let mut report = String::new();
+    let folder = case.join("units");
+    let mut look = Look::default();
+    let mut report_of_names = String::new();
+    for path in files(&folder) {
+        let file = path.strip_prefix(&folder).unwrap().to_owned();
+        let is_drop_in = file.parent().is_some_and(|parent| parent != Path::new(""));
+        if is_drop_in || is_unit_file(&file, &mut report_of_names) {
+            let text = fs::read(&path).unwrap().into();
+            look.files.insert(file.clone(), Arc::new(TextFile { path: file, text, is_private: false }));
+        }
+    }
+    let units = Library::default().read(&mut look);
+    for (path, problem) in &look.problems {
+        writeln!(report_of_names, "{} {}", path.display(), problem.reason()).unwrap();
+    }
+    let mut report = report_of_names;
     for line in hosts.lines().filter(|line| !line.starts_with('#')) {
         let (host, unplaced) = host(line);
         writeln!(report, "== {line}").unwrap();
-        report_host(&files, &host, unplaced, &mut report);
+        let resolution = render::resolve(
+            &units,
+            &render::Inputs {
+                host: &host,
+                platform: &Platform::default(),
+                unplaced,
+                installed: &BTreeMap::new(),
+                targets: &BTreeMap::new(),
+            },
+        );
+        for (unit, verdict) in units.iter().zip(&resolution.verdicts) {
+            report_unit(unit, verdict, &mut report);
+        }
     }
     report
 }
 
-struct File {
-    name: String,
-    unit: Result<(UnitName, Placement), String>,
-    diagnostics: Vec<Diagnostic>,
+/// Says what files with other names are.
+fn is_unit_file(file: &Path, report: &mut String) -> bool {
+    let name = file.to_str().unwrap();
+    let what = match file_kind(name) {
+        FileKind::Unit(_) => return true,
+        FileKind::Litter => "litter".to_owned(),
+        FileKind::Other(reason) => format!("other: {reason}"),
+        FileKind::Invalid(error) => format!("invalid: {error}"),
+    };
+    writeln!(report, "{name} {what}").unwrap();
+    false
 }
 
-impl File {
-    fn read(path: &Path) -> Self {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let unit_name = match file_kind(&name) {
-            FileKind::Unit(unit_name) => unit_name,
-            FileKind::Litter => return Self { name, unit: Err("litter".into()), diagnostics: Vec::new() },
-            FileKind::Other(reason) => {
-                return Self { name, unit: Err(format!("other: {reason}")), diagnostics: Vec::new() };
-            }
-            FileKind::Invalid(error) => {
-                return Self { name, unit: Err(format!("invalid: {error}")), diagnostics: Vec::new() };
-            }
-        };
-        let (file, mut diagnostics) = parse(&fs::read(path).unwrap());
-        let (placement, of_placement) = placement(&file, &unit_name);
-        diagnostics.extend(of_placement);
-        diagnostics.extend(check::check(&file, &unit_name));
-        diagnostics.sort_by_key(|d| (d.line, d.column));
-        let is_valid = !diagnostics.iter().any(Diagnostic::is_error);
-        let unit = if is_valid { Ok((unit_name, placement)) } else { Err("invalid".into()) };
-        Self { name, unit, diagnostics }
+fn report_unit(unit: &Unit, verdict: &FileVerdict, report: &mut String) {
+    let at = |line: usize| if line > 0 { format!(" (line {line})") } else { String::new() };
+    let name = unit.file.path.display();
+    let mut findings: Vec<String> = unit.findings.iter().map(ToString::to_string).collect();
+    match &verdict.ruling {
+        Ruling::Taken { line, reason } => writeln!(report, "{name} taken: {reason}{}", at(*line)),
+        Ruling::NotTaken { line, reason } => writeln!(report, "{name} not taken: {reason}{}", at(*line)),
+        Ruling::Invalid { errors } => {
+            let more = errors.iter().map(ToString::to_string).filter(|error| !findings.contains(error));
+            let more: Vec<String> = more.collect();
+            findings.extend(more);
+            writeln!(report, "{name} invalid")
+        }
     }
-}
-
-fn report_host(files: &[File], host: &Host, unplaced: Unplaced, report: &mut String) {
-    let valid: Vec<_> = files.iter().filter_map(|file| file.unit.as_ref().ok()).collect();
-    let candidates: Vec<_> = valid.iter().map(|(name, placement)| Candidate { name, placement }).collect();
-    let verdicts: BTreeMap<&str, Verdict> =
-        candidates.iter().map(|c| c.name.as_str()).zip(select(&candidates, host, unplaced)).collect();
-    for File { name, unit, diagnostics } in files {
-        let mut show = |verdict: &str, line: usize, text: &str| {
-            let line = if line > 0 { format!(" (line {line})") } else { String::new() };
-            writeln!(report, "{name} {verdict}: {text}{line}").unwrap();
-        };
-        let mut errors = diagnostics.clone();
-        match (unit, verdicts.get(name.as_str())) {
-            (Err(what), _) => writeln!(report, "{name} {what}").unwrap(),
-            (_, Some(Verdict::Taken { reason })) => show("taken", reason.line, &reason.text),
-            (_, Some(Verdict::NotTaken { reason })) => show("not taken", reason.line, &reason.text),
-            (_, Some(Verdict::Invalid { errors: more })) => {
-                writeln!(report, "{name} invalid").unwrap();
-                errors.extend(more.iter().cloned());
-            }
-            (Ok(_), None) => panic!("no verdict on {name}"),
-        }
-        for diagnostic in &errors {
-            writeln!(report, "    {}", diagnostic.at(name)).unwrap();
-        }
+    .unwrap();
+    for finding in findings {
+        writeln!(report, "    {finding}").unwrap();
     }
 }
 
@@ -120,6 +127,12 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     entries
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let parts = entries(folder).into_iter();
+    parts.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 fn difference(expected: &str, found: &str) -> String {

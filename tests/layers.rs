@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of ARCHITECTURE.md.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "files",
     "host",
     "unit",
     "quadlet",
+    "convert",
     "select",
     "source",
     "config",

@@ -29,6 +29,32 @@ impl Row {
         }
     }
 
+    /// A duration that may be `limit` at most.
+    pub fn within(part: u8, figure: String, took: Duration, limit: Duration) -> Self {
+        Self {
+            part,
+            figure,
+            sculler: duration(took),
+            peer: String::new(),
+            ratio: String::new(),
+            goal: format!("<= {}", duration(limit)),
+            is_met: Some(took <= limit),
+        }
+    }
+
+    /// So many in a second, beside those of the peer.
+    pub fn rate(part: u8, figure: &str, unit: &str, rate: f64, peer: Option<f64>) -> Self {
+        Self {
+            part,
+            figure: figure.to_owned(),
+            sculler: with_unit(rate.round(), unit),
+            peer: peer.map(|peer| with_unit(peer.round(), unit)).unwrap_or_default(),
+            ratio: peer.map(|peer| format!("{:.1}", rate / peer)).unwrap_or_default(),
+            goal: String::new(),
+            is_met: None,
+        }
+    }
+
     /// A duration beside that of its peer, with the limit that the peer sets, if it sets one.
     pub fn beside(part: u8, figure: String, took: Duration, peer: Duration, limit: Option<(Duration, &str)>) -> Self {
         Self {

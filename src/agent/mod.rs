@@ -173,7 +173,7 @@ impl<W: World> Agent<W> {
             targets: &targets,
         };
         let before = std::mem::take(&mut self.resolution);
-        self.resolution = render::resolve_again(&before, &units, &inputs).runnable(&units);
+        self.resolution = render::resolve_again(&before, &units, &inputs);
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
@@ -205,8 +205,9 @@ impl<W: World> Agent<W> {
             self.look_again_at(Some(now + FOREIGN_JOB_POLL));
         }
         self.removal_permission(permission, &plan);
+        let put_off = plan.put_off.clone();
         self.carry_out(plan).await;
-        self.orders_after_pass(&observed);
+        self.orders_after_pass(&observed, &put_off);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
     }
 

@@ -106,7 +106,7 @@ impl<W: World> Agent<W> {
     }
 
     /// What a pass leaves to the next one: starts wait for the end of a stop, everything else is done or cannot be.
-    pub(super) fn orders_after_pass(&mut self, observed: &Observed) {
+    pub(super) fn orders_after_pass(&mut self, observed: &Observed, put_off: &BTreeSet<UnitName>) {
         self.pass_is_complete = self.reporter.is_connected();
         if !self.pass_is_complete {
             return;
@@ -115,7 +115,8 @@ impl<W: World> Agent<W> {
         self.orders.asked.retain(|unit, ask| {
             let state = observed.states.get(unit);
             *ask != Ask::Stop
-                && (jobs.get(unit) == Some(&JobKind::Stop)
+                && (put_off.contains(unit)
+                    || jobs.get(unit) == Some(&JobKind::Stop)
                     || !jobs.contains_key(unit) && state.is_some_and(UnitState::is_stopping))
         });
         let now = Instant::now();

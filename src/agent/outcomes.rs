@@ -19,8 +19,8 @@ impl<W: World> Agent<W> {
             self.reporter.outcome(&outcome);
             let unit = outcome.action.unit().cloned();
             match (&outcome.action, &outcome.result) {
-                (Action::Stop { unit, bring_back, .. }, Ok(_)) if !bring_back.is_empty() => {
-                    self.bring_back.insert(unit.clone(), bring_back.clone());
+                (Action::Stop { unit, bring_back, back_with, .. }, Ok(_)) if !bring_back.is_empty() => {
+                    self.bring_back.insert(back_with.as_ref().unwrap_or(unit).clone(), bring_back.clone());
                 }
                 (Action::Start { unit, .. }, Ok(_)) => {
                     self.bring_back.remove(unit);

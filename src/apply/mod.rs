@@ -17,7 +17,7 @@ use crate::quadlet::slice;
 use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
-use crate::unit::{Digest, Facts, UnitName};
+use crate::unit::{Digest, Facts, UnitName, UnitType};
 
 /// Calls to systemd under way at once; more only wait in the bus.
 const CALLS_AT_ONCE: usize = 64;
@@ -201,7 +201,11 @@ impl Applier<'_> {
 
     /// Queues all starts. A unit that systemd cannot load gets one daemon-reload and one more try.
     async fn start_all(&mut self, starts: Vec<Action>) -> Vec<Outcome> {
-        let mut outcomes = self.queue(starts).await;
+        // A socket that is queued is ordered before its service; one that is not yet is too late for it.
+        let is_socket = |action: &Action| action.unit().is_some_and(|unit| unit.unit_type() == UnitType::Socket);
+        let (sockets, others): (Vec<_>, Vec<_>) = starts.into_iter().partition(is_socket);
+        let mut outcomes = self.queue(sockets).await;
+        outcomes.extend(self.queue(others).await);
         let refused = |outcome: &Outcome| matches!(outcome.result, Err(Failure::Systemd(Error::NotLoadable { .. })));
         if outcomes.iter().any(refused) && self.systemd.reload().await.is_ok() {
             let (again, done): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(refused);

@@ -1,5 +1,6 @@
 //! Unit files named on the command line, for the commands that need no host.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,41 @@ use crate::unit::{TextFile, Unit};
 /// The units in `paths`, with the drop-ins that lie beside them. A folder stands for everything in it; what is no unit
 /// there is told of on standard error.
 pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
+    let mut look = gather(paths)?;
+    let units = Library::default().read(&mut look);
+    tell_problems(&look);
+    Ok(units)
+}
+
+/// What another host's sculler needs to read the same: see [`read_bundle`].
+pub fn bundle(paths: &[PathBuf]) -> anyhow::Result<Vec<u8>> {
+    let look = gather(paths)?;
+    tell_problems(&look);
+    let files: Vec<(&Path, &[u8])> = look.files.values().map(|file| (&*file.path, &*file.text)).collect();
+    Ok(serde_json::to_vec(&files)?)
+}
+
+/// Like [`read`], of what another host has sent: paths and bytes as JSON on standard input.
+pub fn read_bundle() -> anyhow::Result<Vec<Arc<Unit>>> {
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).context("standard input cannot be read")?;
+    let files: Vec<(PathBuf, Vec<u8>)> = serde_json::from_slice(&text).context("standard input holds no unit files")?;
+    let mut look = Look::default();
+    for (path, text) in files {
+        look.files.insert(path.clone(), Arc::new(TextFile { path, text: text.into(), is_private: false }));
+    }
+    let units = Library::default().read(&mut look);
+    tell_problems(&look);
+    Ok(units)
+}
+
+fn tell_problems(look: &Look) {
+    for (path, problem) in &look.problems {
+        eprintln!("{}: {}", path.display(), problem.reason());
+    }
+}
+
+fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
     let mut look = Look::default();
     for path in paths {
         if path.is_dir() {
@@ -34,12 +70,7 @@ pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
             folder(&drop_ins, &mut look)?;
         }
     }
-    let units = Library::default().read(&mut look);
-    for (path, problem) in &look.problems {
-        let reason = problem.reason();
-        eprintln!("{}: {reason}", path.display());
-    }
-    Ok(units)
+    Ok(look)
 }
 
 fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {

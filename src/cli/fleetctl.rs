@@ -5,28 +5,31 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::UsageError;
+use super::remote::Ssh;
+
 /// Flags that take a value (`fleet: fleetctl/fleetctl.go`), and that nothing here could use.
-const WITH_VALUE: [&str; 13] = [
+const WITH_VALUE: [&str; 10] = [
     "driver",
     "endpoint",
     "etcd-key-prefix",
     "key-file",
     "cert-file",
     "ca-file",
-    "known-hosts-file",
-    "ssh-timeout",
     "request-timeout",
-    "ssh-port",
     "etcd-keyfile",
     "etcd-certfile",
     "etcd-cafile",
 ];
 
 /// Flags that are on or off, also as `--flag=false`.
-const SWITCHES: [&str; 3] = ["debug", "strict-host-key-checking", "experimental-api"];
+const SWITCHES: [&str; 2] = ["debug", "experimental-api"];
 
-/// Flags that name another host to work on.
-const TUNNEL: [&str; 2] = ["tunnel", "ssh-username"];
+/// Flags that name another host to work on, and say how it is reached.
+const TUNNEL: [&str; 5] = ["tunnel", "ssh-username", "ssh-port", "ssh-timeout", "known-hosts-file"];
+
+/// On or off, as well; ssh has it too.
+const HOST_KEYS: &str = "strict-host-key-checking";
 
 /// fleetctl's default for `--ssh-username`.
 const USER: &str = "core";
@@ -40,10 +43,15 @@ pub fn is_called() -> bool {
 pub fn adapt(command: Command) -> Command {
     let hidden = |name: &'static str| Arg::new(name).long(name).global(true).hide(true);
     let with_value = WITH_VALUE.into_iter().chain(TUNNEL).map(|name| hidden(name).action(ArgAction::Set));
-    let switches = SWITCHES.into_iter().map(|name| {
+    let switches = SWITCHES.into_iter().chain([HOST_KEYS]).map(|name| {
         hidden(name).action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
     });
-    command.name("fleetctl").infer_subcommands(true).args(with_value).args(switches)
+    command
+        .name("fleetctl")
+        .version(concat!("version ", env!("CARGO_PKG_VERSION")))
+        .infer_subcommands(true)
+        .args(with_value)
+        .args(switches)
 }
 
 /// Names what was given and has no meaning here, in one line.
@@ -64,15 +72,40 @@ pub fn warn(matches: &ArgMatches) {
 
 /// The host of `--tunnel` or `FLEETCTL_TUNNEL`.
 pub fn tunnel(matches: &ArgMatches) -> Option<String> {
-    let value = |name: &str| {
-        let given = matches.try_get_one::<String>(name).ok().flatten().cloned();
-        given.or_else(|| std::env::var(variable(name)).ok()).filter(|value| !value.is_empty())
-    };
-    let host = value("tunnel")?;
+    let host = value(matches, "tunnel")?;
     match host.contains('@') {
         true => Some(host),
-        false => Some(format!("{}@{host}", value("ssh-username").unwrap_or_else(|| USER.to_owned()))),
+        false => Some(format!("{}@{host}", value(matches, "ssh-username").unwrap_or_else(|| USER.to_owned()))),
     }
+}
+
+/// What the flags say of how hosts are reached.
+pub fn ssh(matches: &ArgMatches) -> anyhow::Result<Ssh> {
+    let mut ssh = Ssh::default();
+    let mut option = |text: String| ssh.options.extend(["-o".to_owned(), text]);
+    if let Some(seconds) = value(matches, "ssh-timeout") {
+        let Ok(seconds) = seconds.parse::<f64>() else {
+            return Err(UsageError(format!("--ssh-timeout: '{seconds}' is no number of seconds")).into());
+        };
+        option(format!("ConnectTimeout={}", seconds.ceil().max(1.0)));
+    }
+    if let Some(file) = value(matches, "known-hosts-file") {
+        option(format!("UserKnownHostsFile={file}"));
+    }
+    if let Some(word) = value(matches, HOST_KEYS) {
+        let is_off = ["false", "f", "0"].contains(&word.to_lowercase().as_str());
+        option(format!("StrictHostKeyChecking={}", if is_off { "no" } else { "yes" }));
+    }
+    if let Some(port) = value(matches, "ssh-port") {
+        ssh.port = Some(super::remote::port(&port)?);
+    }
+    Ok(ssh)
+}
+
+/// What a flag or its variable says.
+fn value(matches: &ArgMatches, name: &str) -> Option<String> {
+    let given = matches.try_get_one::<String>(name).ok().flatten().cloned();
+    given.or_else(|| std::env::var(variable(name)).ok()).filter(|value| !value.is_empty())
 }
 
 /// Whether `argument` is one of these flags, and whether the next argument is its value.
@@ -80,7 +113,7 @@ pub fn own_flag(argument: &str) -> Option<bool> {
     let name = argument.strip_prefix("--")?;
     let (name, has_value) = name.split_once('=').map_or((name, false), |(name, _)| (name, true));
     let takes_value = WITH_VALUE.contains(&name) || TUNNEL.contains(&name);
-    (takes_value || SWITCHES.contains(&name)).then_some(takes_value && !has_value)
+    (takes_value || SWITCHES.contains(&name) || name == HOST_KEYS).then_some(takes_value && !has_value)
 }
 
 /// `etcd-key-prefix` → `FLEETCTL_ETCD_KEY_PREFIX`

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::context::{self, Context, Directory};
+use super::fleetctl;
 use super::outcome;
+use super::remote::REPORT;
 use super::selection::{self, Change, Reading, Selected};
 use super::submission::{self, Submission};
 use crate::agent::{Order, UnitAnswer, UnitOrder, Wish};
@@ -113,6 +115,11 @@ impl Units {
 
 fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> anyhow::Result<ExitCode> {
     if options.units.is_empty() && bundle.is_empty() {
+        // Scripts hand it lists that may be empty (`fleet: fleetctl/stop.go`).
+        if fleetctl::is_called() {
+            eprintln!("No units given");
+            return Ok(ExitCode::SUCCESS);
+        }
         let message = format!("no units given; name some, as in 'sculler {} web.service'", verb.word());
         return Err(super::UsageError(message).into());
     }
@@ -134,12 +141,14 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
     let answer = super::ask::ask(&Order { wait: !options.no_block, units: wishes, ..Order::default() })?;
     let machine = context.machine(false);
     let mut to_watch = Vec::new();
+    let mut elsewhere = Vec::new();
     for unit in &selected {
         let name = &unit.name;
         let answer = answer.units.get(name.as_str()).cloned().unwrap_or_default();
         if answer.is_elsewhere && matches!(verb, Verb::Load | Verb::Start | Verb::Restart) {
             eprintln!("Unit {name} is not for this host: {}", answer.problem.unwrap_or_default());
             has_failed |= !options.among_hosts;
+            elsewhere.push(name.as_str());
             continue;
         }
         if let Err(reason) = outcome::check(verb.wish(), &answer) {
@@ -169,7 +178,24 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
             }
         }
     }
+    if options.among_hosts {
+        println!("{REPORT}{}", serde_json::to_string(&elsewhere)?);
+    }
+    if fleetctl::is_called() && !options.no_block && !has_failed {
+        summarize(verb, &selected);
+    }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// fleetctl's last words, on standard error as there (`fleet: fleetctl/stop.go`, `unload.go`).
+fn summarize(verb: Verb, selected: &[Selected]) {
+    let done = match verb {
+        Verb::Stop => "stopped",
+        Verb::Unload => "unloaded",
+        _ => return,
+    };
+    let names: Vec<&str> = selected.iter().map(|unit| unit.name.as_str()).collect();
+    eprintln!("Successfully {done} units [{}].", names.join(" "));
 }
 
 /// Target state inactive: a stop would load it (`fleet: fleetctl/stop.go` refused that too).

@@ -5,11 +5,14 @@ mod agent;
 mod ask;
 mod cat;
 mod context;
+mod convert;
 mod diff;
 mod doctor;
 mod explain;
+mod fd_forward;
 mod files;
 mod fleetctl;
+mod forward;
 mod help;
 mod hosts;
 mod job;
@@ -21,8 +24,10 @@ mod log;
 mod outcome;
 mod plan;
 mod reconcile;
+mod remote;
 mod render;
 mod selection;
+mod ssh;
 mod status;
 mod submission;
 mod supervise;
@@ -31,6 +36,7 @@ mod verify;
 
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -42,8 +48,8 @@ use table::Listing;
 #[derive(Debug, Parser)]
 #[command(name = "sculler", version, arg_required_else_help = true, disable_help_subcommand = true)]
 struct Arguments {
-    /// Run it on these hosts by ssh: user@host, or groups of ~/.config/sculler/hosts.toml
-    #[arg(short = 'H', long, global = true, value_name = "HOST,…", value_delimiter = ',')]
+    /// Run it there by ssh; groups are in hosts.toml
+    #[arg(short = 'H', long, global = true, value_name = "USER@HOST:PORT", value_delimiter = ',')]
     hosts: Vec<String>,
     #[command(subcommand)]
     command: Command,
@@ -51,29 +57,29 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Put unit files into the unit directory; they stay inactive
+    /// Put files into the unit directory; they stay inactive
     Submit(job::WithFiles),
-    /// Install units without starting them (target state loaded)
+    /// Install units and start nothing (target state loaded)
     Load(job::WithFiles),
     /// Start units, now and at boot (target state launched)
     Start(job::WithFiles),
-    /// Stop units and do not start them at boot (target state loaded)
+    /// Stop units, now and at boot (target state loaded)
     Stop(job::Units),
     /// Restart units
     Restart(job::Units),
-    /// Stop units and take them off systemd; their files stay (target state inactive)
+    /// Stop units and uninstall them (target state inactive)
     Unload(job::Units),
     /// Stop units and remove them with their files
     Destroy(job::Units),
     /// The units installed here and their states
     ListUnits(list_units::ListUnits),
-    /// Every file of the unit directory: taken or not, and why
+    /// Every unit file: taken or not, and why
     ListUnitFiles(list_unit_files::ListUnitFiles),
     /// This host: machine ID, address, metadata
     ListMachines(list_machines::ListMachines),
-    /// The agent and what is wrong, or units in sculler's and systemd's words
+    /// The agent and what is wrong, or the state of units
     Status(status::Status),
-    /// Why units run here or do not, by which line, and what to do
+    /// Why units run here or not, by which line, what to do
     Explain(explain::Explain),
     /// Unit files as they were dropped
     Cat(cat::Cat),
@@ -81,43 +87,47 @@ enum Command {
     Diff(diff::Diff),
     /// The journal of a unit
     Journal(journal::Journal),
-    /// Check unit files
+    /// A shell or a command on the host of a unit or machine
+    Ssh(ssh::Ssh),
+    /// What is wrong in unit files
     Verify(verify::Verify),
     /// What this or another host would make of unit files
     Render(render::Render),
+    /// The .container file for a service that runs docker run
+    Convert(convert::Convert),
     /// What a pass would do now, and why; changes nothing
     Plan(plan::Plan),
-    /// Whether this host has what is needed, and what to do if not
+    /// What this host lacks, and what to do about it
     Doctor(doctor::Doctor),
     /// Ask the agent for a pass now
     Reconcile(reconcile::Reconcile),
-    /// This help, a command's, or the keys of Quadlet files: help keys [SECTION]
+    /// This help, a command's, or keys of Quadlet files
     Help(help::Help),
-    /// The daemon: watch the unit directory and keep this host as it says
+    /// The daemon that watches the unit directory
     Agent(agent::Agent),
     /// The main process of a container's service; systemd starts it
     #[command(hide = true)]
     Supervise(supervise::Supervise),
+    /// fleetctl's, as are the flags that it takes
+    #[command(hide = true)]
+    FdForward(fd_forward::FdForward),
+    /// fleetctl's word for --version
+    #[command(hide = true)]
+    Version,
+}
+
+/// The command line as it is defined.
+pub fn command() -> clap::Command {
+    help::grouped(Arguments::command())
 }
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
 pub fn main() -> ExitCode {
-    let command = Arguments::command();
+    let command = command();
     let command = if fleetctl::is_called() { fleetctl::adapt(command) } else { command };
     let matches = command.get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let mut names = arguments.hosts.clone();
-    if fleetctl::is_called() {
-        fleetctl::warn(&matches);
-        names.extend(fleetctl::tunnel(&matches));
-    }
-    let word = matches.subcommand_name().unwrap_or_default();
-    let result = match hosts::chosen(&names) {
-        // The daemon is never anywhere else.
-        Ok(hosts) if hosts.is_empty() || word == "agent" && names.is_empty() => arguments.command.run(),
-        Ok(hosts) => hosts::run(&hosts, word, arguments.command.listing()),
-        Err(error) => Err(error),
-    };
+    let result = run(arguments, &matches);
     match result {
         Ok(code) => code,
         // Somebody stopped reading, as `head` does.
@@ -126,6 +136,28 @@ pub fn main() -> ExitCode {
             eprintln!("sculler: {error:#}");
             if error.is::<UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
+    }
+}
+
+fn run(arguments: Arguments, matches: &clap::ArgMatches) -> anyhow::Result<ExitCode> {
+    let Arguments { hosts: mut names, command } = arguments;
+    let mut ssh = remote::Ssh::default();
+    if fleetctl::is_called() {
+        fleetctl::warn(matches);
+        names.extend(fleetctl::tunnel(matches));
+        ssh = fleetctl::ssh(matches)?;
+    }
+    let word = matches.subcommand_name().unwrap_or_default();
+    // These are never anywhere else.
+    let is_local = matches!(command, Command::Agent(_) | Command::FdForward(_) | Command::Version);
+    if is_local && !names.is_empty() && names != [remote::HERE] {
+        return Err(UsageError(format!("'{word}' runs on its own host")).into());
+    }
+    let hosts = if is_local { Vec::new() } else { hosts::chosen(&names)? };
+    match command {
+        Command::Ssh(command) => command.run(&hosts, ssh),
+        command if hosts.is_empty() => command.run(),
+        command => hosts::run(&hosts, &ssh, word, &command),
     }
 }
 
@@ -149,12 +181,25 @@ impl Command {
             Self::Journal(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Render(command) => command.run(),
+            Self::Convert(command) => command.run(),
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
             Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),
             Self::Supervise(command) => command.run(),
+            Self::Ssh(command) => command.run(&[], remote::Ssh::default()),
+            Self::FdForward(command) => command.run(),
+            Self::Version => version(),
+        }
+    }
+
+    /// The files that it reads, if it is about files.
+    fn files(&self) -> Option<&[PathBuf]> {
+        match self {
+            Self::Verify(command) => Some(command.files()),
+            Self::Render(command) => Some(command.files()),
+            _ => None,
         }
     }
 
@@ -167,6 +212,12 @@ impl Command {
             _ => None,
         }
     }
+}
+
+fn version() -> anyhow::Result<ExitCode> {
+    let (name, word) = if fleetctl::is_called() { ("fleetctl", "version ") } else { ("sculler", "") };
+    println!("{name} {word}{}", env!("CARGO_PKG_VERSION"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Arguments that make no sense although they parse.

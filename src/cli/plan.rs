@@ -44,6 +44,9 @@ impl Plan {
                 Blocked::ByHand(reason) => println!("leave {unit}: {reason}"),
             }
         }
+        for unit in &plan.put_off {
+            println!("put off {unit}: until its service is down");
+        }
         for verdict in &directory.resolution.verdicts {
             if let Ruling::Invalid { errors } = &verdict.ruling {
                 is_valid = false;

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::files;
 use crate::config;
-use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform};
+use crate::convert;
+use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
 
@@ -35,8 +36,11 @@ pub struct Render {
     #[arg(long)]
     json: bool,
     /// Unit files, or folders of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "bundle")]
     files: Vec<PathBuf>,
+    /// Read the files from standard input, as another host's sculler sends them
+    #[arg(long, hide = true)]
+    bundle: bool,
 }
 
 #[derive(Serialize)]
@@ -67,13 +71,21 @@ struct Text<'a> {
     name: &'a str,
     text: String,
     drop_ins: BTreeMap<&'a str, String>,
+    /// The slice of a container's own, if it has limits: its file's name and text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    slice: BTreeMap<&'a str, String>,
 }
 
 impl Render {
+    /// The files that it reads.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let units = files::read(&self.files)?;
+        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
         let resolution = render::resolve(
             &units,
             &render::Inputs {
@@ -87,9 +99,10 @@ impl Render {
         let mut out = std::io::stdout().lock();
         let mut is_valid = true;
         // There is a verdict for each unit, in their order.
-        for verdict in &resolution.verdicts {
+        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let rendered = rendered(verdict, &resolution);
+            let more = convert::warnings(unit);
+            let rendered = rendered(verdict, &more, &resolution);
             if self.json {
                 writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
             } else {
@@ -105,6 +118,7 @@ impl Render {
             systemd: self.systemd.unwrap_or(newest.systemd),
             docker_api: self.docker_api.unwrap_or(newest.docker_api),
             live_restore: self.live_restore,
+            system: self.machine_id.is_none().then(System::read),
             ..newest
         }
     }
@@ -130,7 +144,7 @@ impl Render {
     }
 }
 
-fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) -> Rendered<'a> {
+fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a render::Resolution) -> Rendered<'a> {
     let errors = match &verdict.ruling {
         Ruling::Invalid { errors } => errors.iter().map(place).collect(),
         _ => Vec::new(),
@@ -139,12 +153,10 @@ fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) ->
     let desired = resolution.desired.get(&verdict.runs_as).filter(|_| is_taken);
     let unit = desired.map(|desired| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let drop_ins = desired.files.iter().filter(|file| file.path != desired.name.as_str());
-        Text {
-            name: desired.name.as_str(),
-            text: text(desired.text()),
-            drop_ins: drop_ins.map(|file| (file.path.as_str(), text(&file.text))).collect(),
-        }
+        let others = desired.files.iter().filter(|file| file.path != desired.name.as_str());
+        let others = others.map(|file| (file.path.as_str(), text(&file.text)));
+        let (drop_ins, slice) = others.partition(|(path, _)| path.contains('/'));
+        Text { name: desired.name.as_str(), text: text(desired.text()), drop_ins, slice }
     });
     Rendered {
         file: &verdict.path,
@@ -152,7 +164,7 @@ fn rendered<'a>(verdict: &'a FileVerdict, resolution: &'a render::Resolution) ->
         verdict: verdict.ruling.word(),
         reason: verdict.ruling.reason(),
         errors,
-        warnings: verdict.warnings.iter().map(place).collect(),
+        warnings: verdict.warnings.iter().chain(more).map(place).collect(),
         unit,
         request: desired.and_then(|desired| desired.spec.as_deref()).and_then(request),
     }
@@ -183,8 +195,8 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
         }
     }
     let Some(unit) = &rendered.unit else { return Ok(()) };
-    for (path, text) in
-        std::iter::once((unit.name, &unit.text)).chain(unit.drop_ins.iter().map(|(path, text)| (*path, text)))
+    for (path, text) in std::iter::once((unit.name, &unit.text))
+        .chain(unit.slice.iter().chain(&unit.drop_ins).map(|(path, text)| (*path, text)))
     {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
     }

@@ -32,6 +32,8 @@ pub struct Query {
     pub changed: BTreeMap<UnitName, Arc<Desired>>,
     /// Of them, those that somebody wants started or stopped.
     pub asked: BTreeSet<UnitName>,
+    /// Of them, the services of sockets in question.
+    pub beside: BTreeSet<UnitName>,
 }
 
 /// The answers.
@@ -97,6 +99,7 @@ pub async fn observe(
         if state.is_in_memory()
             && (query.changed.contains_key(name)
                 || query.asked.contains(name)
+                || query.beside.contains(name)
                 || !is_settled_start && memory.installed.contains_key(name))
             && !observed.collisions.contains_key(name)
         {

@@ -28,6 +28,8 @@ pub enum Cause {
     Unfinished,
     /// Somebody asked for it.
     Asked,
+    /// A socket cannot be started beside the service that it starts.
+    MakesRoom,
 }
 
 impl Cause {
@@ -43,6 +45,7 @@ impl Cause {
             Self::Back => "its file is back as it was",
             Self::Unfinished => "it has not been started as its file says yet",
             Self::Asked => "it was asked for",
+            Self::MakesRoom => "systemd starts its socket only while it is down",
         }
     }
 }
@@ -58,6 +61,8 @@ pub enum Action {
         cause: Cause,
         /// Units that go down with it and have to come back with it.
         bring_back: Vec<String>,
+        /// The unit whose start brings them back, if it is another one.
+        back_with: Option<UnitName>,
     },
     /// Disable, remove the files, forget.
     Remove {

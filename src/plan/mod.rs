@@ -5,15 +5,17 @@
 //! is then somebody's will, or systemd's to mend.
 
 mod action;
+mod sockets;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 pub use action::{Action, Cause};
 
 use crate::observe::{Observed, Query};
-use crate::render::{Resolution, TargetState};
+use crate::render::{Desired, Resolution, TargetState};
 use crate::status::{Memory, UnitRecord};
 use crate::systemd::JobKind;
 use crate::unit::UnitName;
@@ -60,6 +62,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Units for which nothing can be done now, and why.
     pub blocked: BTreeMap<UnitName, Blocked>,
+    /// Units whose turn comes when a stop among the actions is over.
+    pub put_off: BTreeSet<UnitName>,
     /// Whether something would have been removed if it had been allowed.
     pub wants_removal: bool,
 }
@@ -101,6 +105,10 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
     let is_here = |name: &&UnitName| resolution.desired.contains_key(*name) || memory.installed.contains_key(*name);
     query.asked = asked.keys().filter(is_here).cloned().collect();
     query.units.extend(query.asked.iter().cloned());
+    let service = |name: &UnitName| sockets::service_of(name, &resolution.desired.get(name)?.facts);
+    let services = query.units.iter().filter_map(service);
+    query.beside = services.filter(|service| memory.installed.contains_key(service)).collect();
+    query.units.extend(query.beside.iter().cloned());
     query
 }
 
@@ -165,17 +173,20 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
             plan.actions.extend(action);
         }
     }
-    for (name, desired) in &situation.resolution.desired {
-        if situation.backing_off.contains(name) {
-            continue;
-        }
+    let decide = |(name, desired): (&UnitName, &Arc<Desired>)| {
         let decision = unit::decide(situation, desired);
+        (!decision.is_empty()).then(|| (name.clone(), decision))
+    };
+    let due = situation.resolution.desired.iter().filter(|(name, _)| !situation.backing_off.contains(*name));
+    let mut decisions: BTreeMap<UnitName, unit::Decision> = due.filter_map(decide).collect();
+    plan.put_off = sockets::make_room(situation, &mut decisions);
+    for (name, decision) in decisions {
         if decision.needs_reload {
             needs_reload.insert(name.clone());
         }
         plan.actions.extend(decision.actions);
         if let Some(blocked) = decision.blocked {
-            plan.blocked.insert(name.clone(), blocked);
+            plan.blocked.insert(name, blocked);
         }
     }
     for name in situation.memory.units.keys().chain(situation.memory.started.keys()) {

@@ -17,6 +17,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Whether there is nothing to do and nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && !self.needs_reload && self.blocked.is_none()
+    }
+
     fn blocked(blocked: Blocked) -> Self {
         Self { blocked: Some(blocked), ..Self::default() }
     }
@@ -30,7 +35,7 @@ pub fn remove(situation: &Situation<'_>, name: &UnitName) -> Option<Action> {
     }
     // A start in flight is cancelled by the stop.
     if state.is_some_and(UnitState::is_up) || situation.jobs.contains_key(name) {
-        return Some(Action::Stop { unit: name.clone(), cause: Cause::Gone, bring_back: Vec::new() });
+        return Some(Action::Stop { unit: name.clone(), cause: Cause::Gone, bring_back: Vec::new(), back_with: None });
     }
     Some(Action::Remove { unit: name.clone() })
 }
@@ -44,7 +49,7 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
     let state = situation.observed.states.get(name);
     let ask = situation.asked.get(name).copied();
     if ask == Some(Ask::Stop) && (situation.jobs.contains_key(name) || state.is_some_and(UnitState::is_up)) {
-        let stop = Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new() };
+        let stop = Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new(), back_with: None };
         let is_stopping = is_stopping(situation, name, state);
         return Decision { actions: (!is_stopping).then_some(stop).into_iter().collect(), ..Decision::default() };
     }
@@ -92,6 +97,7 @@ fn change(
                 unit: name.clone(),
                 cause: Cause::StopsDifferently,
                 bring_back: dependents.unwrap_or_default(),
+                back_with: None,
             }],
             ..Decision::default()
         };
@@ -172,7 +178,9 @@ pub fn kept(situation: &Situation<'_>, name: &UnitName, installed: &Installed, a
     }
     let is_up = state.is_some_and(UnitState::is_up) || situation.jobs.contains_key(name);
     match ask {
-        Ask::Stop if is_up => Some(Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new() }),
+        Ask::Stop if is_up => {
+            Some(Action::Stop { unit: name.clone(), cause: Cause::Asked, bring_back: Vec::new(), back_with: None })
+        }
         Ask::Stop => None,
         Ask::Start if is_up => None,
         Ask::Start | Ask::Restart => Some(start_version(situation, name, installed.facts.run, state, Cause::Asked)),
@@ -216,7 +224,8 @@ fn start_version(
     }
 }
 
-fn is_stopping(situation: &Situation<'_>, name: &UnitName, state: Option<&UnitState>) -> bool {
+/// Whether a stop is under way.
+pub fn is_stopping(situation: &Situation<'_>, name: &UnitName, state: Option<&UnitState>) -> bool {
     situation.jobs.get(name) == Some(&JobKind::Stop) || state.is_some_and(UnitState::is_stopping)
 }
 

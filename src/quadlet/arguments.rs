@@ -1,6 +1,6 @@
 //! Values → words with C escapes resolved, as Quadlet splits `Exec=`, `Mount=` or `Environment=` (podman:
 //! `splitString()` in pkg/systemd/parser/split.go, which follows systemd: src/basic/extract-word.c and
-//! src/basic/escape.c).
+//! src/basic/escape.c). An empty word is one, as in systemd; Podman 5.4 ends the line there.
 
 /// A word, unquoted and unescaped.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -136,7 +136,7 @@ fn network(fields: &mut Fields<'_>) -> Option<String> {
 pub fn platform(fields: &mut Fields<'_>, os: Option<String>) -> Option<String> {
     let (arch, variant) = (fields.scalar("Arch"), fields.scalar("Variant"));
     if let (Some(variant), None) = (&variant, &arch) {
-        fields.report(&variant, "Variant= is of an architecture; add Arch=");
+        fields.report(variant, "Variant= is of an architecture; add Arch=");
     }
     if os.is_none() && arch.is_none() {
         return None;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::host::{Host, Platform};
-use crate::unit::UnitName;
+use crate::unit::{FileKind, UnitName, file_kind};
 
 /// What a Quadlet file is translated for.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +22,11 @@ pub struct Context<'a> {
 pub struct Others<'a> {
     known: HashMap<String, Other>,
     /// Knows the rest: looked at only if a name is in none of the files that were made known.
-    rest: Option<Box<dyn Fn(&str) -> Option<Other> + 'a>>,
+    rest: Option<Rest<'a>>,
     asked: RefCell<Asked>,
 }
+
+type Rest<'a> = Box<dyn Fn(&str) -> Option<Other> + 'a>;
 
 /// What one file asked of others, and what it was told.
 pub type Asked = BTreeMap<String, Result<Arc<Resource>, String>>;
@@ -73,7 +75,12 @@ impl<'a> Others<'a> {
         let answer = match known.or_else(|| self.rest.as_ref().and_then(|rest| rest(file_name))) {
             Some(Other::Taken(resource)) => Ok(Arc::new(resource)),
             Some(Other::Unusable(reason)) => Err(format!("{file_name} cannot be used: {reason}")),
-            None => Err(format!("there is no {file_name} in the unit directory; add it, or correct the name")),
+            None => Err(match file_kind(file_name) {
+                // A type that only Podman has, or a name that no file can have.
+                FileKind::Other(reason) => format!("{file_name} cannot be used: {reason}"),
+                FileKind::Invalid(error) => format!("{file_name} cannot be used: {error}"),
+                _ => format!("there is no {file_name} in the unit directory; add it, or correct the name"),
+            }),
         };
         self.asked.borrow_mut().insert(file_name.to_owned(), answer.clone());
         answer

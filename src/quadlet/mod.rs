@@ -43,13 +43,13 @@ pub use references::{Reference, references};
 pub use spec::Spec;
 pub use translation::{Translation, translate};
 
-use crate::unit::{TextFile, Unit, UnitName};
+use crate::unit::{Finding, TextFile, Unit, UnitName};
 
 /// Completes a unit that was read from a Quadlet file: with what is wrong with it on any host, its service, and the
 /// drop-ins that `drop_ins_of` knows of that.
 pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>) -> Unit {
     let quadlet = Quadlet::read(&unit);
-    unit.findings.extend(quadlet.findings);
+    unit.findings.extend(quadlet.findings.iter().cloned());
     let service = names::service(&unit.name, &quadlet.merged).or_else(|finding| {
         unit.findings.push(finding);
         names::default_service(&unit.name)
@@ -58,6 +58,10 @@ pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Ar
     if let Ok(service) = service {
         let drop_ins = drop_ins_of(&service);
         unit.becomes(service, drop_ins);
+    }
+    // A template's values are whole in its instances alone.
+    if !unit.name.is_template() && unit.errors().next().is_none() {
+        unit.findings.extend(translation::verify(&unit, &quadlet).into_iter().filter(Finding::is_error));
     }
     unit
 }

@@ -57,7 +57,7 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
                 0 => format!("{key}= is of a subnet, and there is none; add Subnet="),
                 count => format!("there are more {key}= than the {count} Subnet= that they belong to; take one out"),
             };
-            fields.report(&surplus, message);
+            fields.report(surplus, message);
         }
     }
     for subnet in &subnets {
@@ -68,7 +68,7 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
     }
     for gateway in &gateways {
         if gateway.text.parse::<IpAddr>().is_err() {
-            fields.report(&gateway, format!("Gateway '{}' is no IP address", gateway.text));
+            fields.report(gateway, format!("Gateway '{}' is no IP address", gateway.text));
         }
     }
     let at = |list: &[Value<'_>], index: usize| list.get(index).map(|field| field.text.clone());
@@ -83,7 +83,7 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
 fn check_subnet(fields: &mut Fields<'_>, field: &Value<'_>, key: &str, example: &str) {
     if subnet_of(&field.text).is_none() {
         let message = format!("{key} '{}' is no subnet; write one such as '{example}'", field.text);
-        fields.report(&field, message);
+        fields.report(field, message);
     }
 }
 

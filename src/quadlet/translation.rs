@@ -1,15 +1,19 @@
 //! A taken Quadlet file → the service that systemd runs, and the [`Spec`] that the service's main process works from.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::container;
-use super::context::{Asked, Context};
+use super::context::{Asked, Context, Other, Others, Resource};
+use super::names;
 use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
 use super::slice;
 use super::spec::{self, Request, Spec};
 use super::{build, image, network, volume};
-use crate::unit::{Digest, Finding, Unit, UnitName, UnitType, digest};
+use crate::host::{Host, MachineId, Platform, System};
+use crate::unit::{Digest, Entry, Finding, Section, Unit, UnitName, UnitType, digest};
 
 /// What a Quadlet file becomes on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +34,44 @@ pub struct Translation {
 
 /// Translates a file that this host takes. Whatever it asked of others is in the answer, also if it cannot be translated.
 pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Option<Translation>, Vec<Finding>) {
-    let quadlet = Quadlet::read(unit);
+    translate_read(unit, &Quadlet::read(unit), service, context)
+}
+
+fn translate_read(
+    unit: &Unit,
+    quadlet: &Quadlet,
+    service: &UnitName,
+    context: &Context<'_>,
+) -> (Option<Translation>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
+    let translation = Translator { unit, service, quadlet, context }.translate(&mut findings);
     sort(&mut findings);
     let is_valid = !findings.iter().any(Finding::is_error);
     (translation.filter(|_| is_valid), findings)
+}
+
+/// What is wrong with a file whatever the host and the other files, as far as a translation tells. Lines with a `%` are
+/// left out: what they say is another thing on each host.
+pub fn verify(unit: &Unit, quadlet: &Quadlet) -> Vec<Finding> {
+    let (Some(service), Ok(machine_id)) = (&unit.service, MachineId::parse(&"0".repeat(32))) else { return Vec::new() };
+    let host = Host { machine_id, hostname: "localhost".to_owned(), metadata: BTreeMap::new() };
+    let platform = Platform { system: Some(System::default()), ..Platform::default() };
+    let others = Others::asking(|file_name| {
+        let name = UnitName::parse(file_name).ok().filter(|name| name.unit_type().is_quadlet())?;
+        let service = names::default_service(&name).ok()?;
+        let name = format!("systemd-{}", name.stem().replace('@', "-"));
+        Some(Other::Taken(Resource { service, name, image: None, no_copy: false }))
+    });
+    let context = Context { host: &host, platform: &platform, others: &others };
+    let (_, mut findings) = translate_read(unit, quadlet, service, &context);
+    findings.retain(|finding| {
+        let is_open = |(path, section): (&Path, &Section)| {
+            let at = |entry: &&Entry| entry.line == finding.diagnostic.line && path == finding.path;
+            section.entries.iter().find(at).is_some_and(|entry| entry.value.contains('%'))
+        };
+        !quadlet.merged.sections().any(is_open)
+    });
+    findings
 }
 
 struct Translator<'a> {

@@ -90,8 +90,8 @@ impl<'a> Values<'a> {
         let raw = &assignment.entry.value;
         let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
         let value = self.expanded(Value { text, assignment, offset: 0 })?;
-        if parse_boolean(&value.text).is_none() {
-            let message = format!("{key} '{}' is no boolean and taken for 'no'; write 'yes' or 'no'", value.text);
+        if parse_boolean(&value.text) != Some(is_yes(&value.text)) {
+            let message = format!("{key} '{}' is taken for 'no', as by Podman; write 'yes' or 'no'", value.text);
             self.findings.push(value.warning(message));
         }
         Some(is_yes(&value.text))

@@ -81,7 +81,7 @@ mod tests {
         assert!(circles(&[("a", &["b", "c"], none), ("b", &["c"], none), ("c", none, none)]).is_empty());
         assert!(circles(&[("a", &["b", "elsewhere"], none), ("b", none, &["a"])]).is_empty());
         assert_eq!(circles(&[("a", &["a"], none)]), ["a a"]);
-        assert_eq!(circles(&[("a", &["b"], none), ("b", none, none), ("c", none, none)]), [String::new(); 0]);
+        assert!(circles(&[("a", &["b"], none), ("b", none, none), ("c", none, none)]).is_empty());
         assert_eq!(circles(&[("a", &["b"], none), ("b", &["a"], none), ("c", &["a"], none)]), ["a b a", "b a b"]);
         assert_eq!(circles(&[("a", none, &["b"]), ("b", none, &["c"]), ("c", none, &["a"])]).len(), 3);
     }

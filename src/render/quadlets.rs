@@ -3,7 +3,7 @@
 //! A file that cannot be translated makes those that name it invalid in turn, so that this goes on until nothing
 //! changes. What was translated before is kept for as long as neither the file nor an answer about others changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -195,7 +195,7 @@ impl Work<'_> {
 
     /// What a file is to others.
     fn find(&self, file_name: &str) -> Option<Other> {
-        let Ok(name) = UnitName::parse(file_name) else { return foreign(file_name) };
+        let name = UnitName::parse(file_name).ok()?;
         if self.broken.contains_key(&name) {
             return Some(Other::Unusable("it is invalid itself".to_owned()));
         }
@@ -254,6 +254,19 @@ impl Work<'_> {
         for ((unit_type, resource), units) in by_name.into_iter().filter(|(_, units)| units.len() > 1) {
             refused.extend(doubled(unit_type, resource, &units, installed));
         }
+        let slices: HashSet<&str> = self
+            .units
+            .iter()
+            .filter(|unit| unit.name.unit_type() == UnitType::Slice)
+            .map(|unit| unit.name.as_str())
+            .collect();
+        for (translated, rendered) in valid() {
+            if let Some((slice, _)) = rendered.translation.slice.as_ref().filter(|(slice, _)| slices.contains(&**slice))
+            {
+                let message = format!("its limits go into {slice}, which is a file of its own; rename that one");
+                refused.entry(translated.unit.name.clone()).or_insert(vec![translated.unit.finding(&message)]);
+            }
+        }
         let order: BTreeMap<&str, circles::Order<'_>> = valid()
             .map(|(_, rendered)| {
                 let Rendered { translation, after, before, .. } = rendered;
@@ -280,15 +293,6 @@ impl Work<'_> {
 fn asking(done: &BTreeMap<UnitName, Arc<Translated>>, name: &UnitName) -> Vec<UnitName> {
     let is_asking = |(_, translated): &(&UnitName, &Arc<Translated>)| translated.asked.contains_key(name.as_str());
     done.iter().filter(is_asking).map(|(name, _)| name.clone()).collect()
-}
-
-/// Files of types that only Podman has.
-fn foreign(file_name: &str) -> Option<Other> {
-    match crate::unit::file_kind(file_name) {
-        crate::unit::FileKind::Other(reason) => Some(Other::Unusable(reason)),
-        crate::unit::FileKind::Invalid(error) => Some(Other::Unusable(error.to_string())),
-        _ => None,
-    }
 }
 
 fn doubled(

@@ -12,6 +12,7 @@ mod stamp;
 mod tests;
 pub mod trust;
 pub mod units;
+mod walk;
 pub mod watch;
 
 use std::cell::OnceCell;

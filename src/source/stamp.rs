@@ -61,6 +61,16 @@ impl Stamp {
         }
     }
 
+    /// The stamp of what was looked at from its folder.
+    pub fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            identity: Identity { device: stat.st_dev, inode: stat.st_ino, born: 0 },
+            size: stat.st_size as u64,
+            modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
+        }
+    }
+
     /// Whether a change from now on must show in the stamp.
     pub fn is_older_than_granularity(&self) -> bool {
         let changed = Duration::new(self.changed.0.max(0) as u64, self.changed.1 as u32);

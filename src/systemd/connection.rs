@@ -192,6 +192,8 @@ impl Systemd {
 pub struct Details {
     /// The file it was read from; empty for units that systemd made itself.
     pub fragment_path: String,
+    /// Its drop-ins, in the order in which they count.
+    pub drop_in_paths: Vec<String>,
     /// The unit's own name, when an alias was asked for.
     pub id: String,
     /// Why it could not be loaded; empty if it could.
@@ -225,14 +227,16 @@ impl Details {
         let has_run = number("InactiveExitTimestampMonotonic") != 0 || number("ActiveEnterTimestampMonotonic") != 0;
         let needs_reload =
             all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
+        let mut list =
+            |key: &str| all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
+        let drop_in_paths = list("DropInPaths");
         let mut dependents = Vec::new();
         for key in ["RequiredBy", "BoundBy", "ConsistsOf"] {
-            let names = all.remove(key).and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default();
-            dependents.extend(names);
+            dependents.extend(list(key));
         }
         dependents.sort();
         dependents.dedup();
-        Self { fragment_path, id, load_error, invocation_id, has_run, needs_reload, dependents }
+        Self { fragment_path, drop_in_paths, id, load_error, invocation_id, has_run, needs_reload, dependents }
     }
 }
 

@@ -81,10 +81,9 @@ pub fn run_digest(files: &[&UnitFile]) -> Digest {
 /// [`run_digest`], less the keys of a section that are changed in what runs.
 pub fn run_digest_without(files: &[&UnitFile], is_changed_live: impl Fn(&str, &str) -> bool) -> Digest {
     digest_where(files, |section, entry| {
-        !section.starts_with("X-")
-            && section != "Install"
-            && !(section == "Unit" && matches!(entry.key.as_str(), "Description" | "Documentation"))
-            && !is_changed_live(section, &entry.key)
+        let is_description = section == "Unit" && matches!(entry.key.as_str(), "Description" | "Documentation");
+        let is_harmless = section.starts_with("X-") || section == "Install" || is_description;
+        !is_harmless && !is_changed_live(section, &entry.key)
     })
 }
 

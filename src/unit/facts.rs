@@ -3,6 +3,7 @@
 use super::digest::{self, Digest};
 use super::name::{UnitName, UnitType};
 use super::syntax::UnitFile;
+use super::values::parse_boolean;
 
 /// What planning compares of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,8 @@ fn triggered_unit(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
     let explicit = files.iter().rev().find_map(|file| file.last(section, key)).map(|entry| entry.value.clone());
     Some(explicit.filter(|unit| !unit.is_empty()).unwrap_or_else(|| {
         let stem = name.as_str().rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-        format!("{stem}.service")
+        let accept = files.iter().rev().find_map(|file| file.last("Socket", "Accept"));
+        let has_instances = accept.and_then(|entry| parse_boolean(&entry.value)).unwrap_or(false);
+        format!("{stem}{}.service", if section == "Socket" && has_instances { "@" } else { "" })
     }))
 }

@@ -226,7 +226,12 @@ impl Reader<'_> {
     fn global(&mut self) -> Option<Flag> {
         let mut global = None;
         for entry in self.file.entries(SECTION, "Global") {
-            match parse_boolean(&entry.value) {
+            let mut parts = Vec::new();
+            if let Err(error) = split_quoted(entry, &mut parts) {
+                self.diagnostics.push(error);
+                continue;
+            }
+            match parse_boolean(parts.last().map_or("", |part| &part.written)) {
                 Some(value) => {
                     let (line, column) = (small(entry.line), small(entry.value_column));
                     global = Some(Flag { value, line, column });

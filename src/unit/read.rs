@@ -139,6 +139,10 @@ fn read_drop_in(drop_in: &Arc<TextFile>, findings: &mut Vec<Finding>) -> syntax:
         let message = format!("'{MARK_FILE_NAME}' is the name of sculler's own drop-in; rename this one");
         findings.extend(at(drop_in, vec![Diagnostic::error(0, 0, message)]));
     }
+    if let Some(entry) = parsed.section_entries(fleet::SECTION).next() {
+        let message = "[X-Fleet] counts in the unit file alone, not in drop-ins; move it there";
+        findings.extend(at(drop_in, vec![Diagnostic::warning(entry.line, entry.column, message)]));
+    }
     parsed
 }
 

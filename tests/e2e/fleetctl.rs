@@ -40,9 +40,24 @@ fn fleetctls_flags_columns_and_sentences() {
 
     let set = fleetctl("list-mach; FLEETCTL_ENDPOINT=http://x fleetctl list-machines");
     assert!(set.stderr.contains("FLEETCTL_ENDPOINT"), "{set}");
-    assert!(fleetctl("stop web").stdout.contains("Unit web.service loaded on "));
+    let stopped = fleetctl("stop web");
+    assert!(stopped.stdout.contains("Unit web.service loaded on "), "{stopped}");
+    assert_eq!(stopped.stderr, "Successfully stopped units [web.service].\n");
     assert_eq!(fleetctl("unload --no-block web").stdout, "Triggered unit web.service unload\n");
     assert_eq!(fleetctl("destroy web").stdout, "Destroyed web.service\n");
+    for arguments in ["stop", "start --no-block", "destroy"] {
+        let nothing = fleetctl(arguments);
+        assert!(nothing.ok() && nothing.stderr == "No units given\n", "{arguments}: {nothing}");
+    }
+    for arguments in ["version", "--version"] {
+        assert!(fleetctl(arguments).stdout.starts_with("fleetctl version "), "{arguments}");
+    }
+    assert_eq!(fleetctl("ssh --machine df515c36 -- hostname -s").stdout, host.sh("hostname -s"));
+    // What --tunnel ran on the other side
+    let answer = fleetctl("list-machines >/dev/null; printf '{}\\n' | fleetctl fd-forward /run/sculler/agent.sock");
+    assert!(answer.ok() && answer.stdout.starts_with('{'), "{answer}");
+    let missing = fleetctl("fd-forward /run/nothing.sock");
+    assert!(missing.status.code() == Some(1) && missing.stderr.contains("/run/nothing.sock"), "{missing}");
     // The same names mean sculler's own elsewhere
     assert_eq!(host.try_sh("sculler --endpoint x list-units").status.code(), Some(2));
 }

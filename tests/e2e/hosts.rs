@@ -79,9 +79,13 @@ fn a_command_runs_on_three_hosts_and_tables_are_merged() {
     first.sh("chmod 600 /root/.ssh/config");
     let key = first.read("/root/.ssh/id_ed25519.pub");
     for host in &hosts {
-        host.sh("mkdir -p -m 700 /root/.ssh; systemctl start ssh.service");
-        host.write("/root/.ssh/authorized_keys", &key);
-        host.sh("chown -R root: /root/.ssh; chmod 600 /root/.ssh/authorized_keys");
+        host.sh("mkdir -p /etc/ssh/sshd_config.d; echo 'Port 22\nPort 2222' > /etc/ssh/sshd_config.d/ports.conf");
+        for home in ["/root", "/home/core"] {
+            host.sh(&format!("mkdir -p -m 700 {home}/.ssh"));
+            host.write(&format!("{home}/.ssh/authorized_keys"), &key);
+            host.sh(&format!("chown -R --reference={home} {home}/.ssh; chmod 600 {home}/.ssh/authorized_keys"));
+        }
+        host.sh("systemctl restart ssh.service");
     }
     first.wait_until("sshd answers on all three", SOON, || {
         (1..=3).all(|index| first.try_sh(&format!("ssh -o BatchMode=yes {} true", address(index))).ok())
@@ -117,6 +121,30 @@ fn a_command_runs_on_three_hosts_and_tables_are_merged() {
     let files = on_all("list-unit-files --no-legend --fields unit,target");
     assert_eq!(files.stdout.matches("one.service").count(), 1, "{files}");
 
+    // Units of none of them, of the others, and of all
+    first.write("/root/nobody.service", &service("/bin/true").replace("Global=true", "MachineID=00000000"));
+    let nobody = on_all("start nobody.service web");
+    assert!(nobody.status.code() == Some(1), "{nobody}");
+    assert!(nobody.stderr.contains("sculler: none of these hosts is the one that nobody.service is for"), "{nobody}");
+    assert!(!nobody.stdout.contains('\u{1e}'), "{nobody}");
+    for arguments in ["stop one", "start one", "load one", "start one", "destroy nobody", "restart 'w*'"] {
+        let done = on_all(arguments);
+        assert!(done.ok(), "{arguments}: {done}");
+    }
+
+    // Local files are judged there
+    let rendered = on_all("render --json ./one.service");
+    assert_eq!(rendered.stdout.matches("\"verdict\":\"taken\"").count(), 1, "{rendered}");
+    assert!(rendered.stdout.contains("10.99.0.2: {\"file\":\"./one.service\""), "{rendered}");
+    let other = on_all("render --machine-id df515c3682aa43b4ae2b7d2168e17d38 one.service");
+    assert_eq!(other.stdout.matches("not-taken").count(), 3, "{other}");
+    first.write("/root/broken.service", "[Service]\nExecStart\n");
+    let broken = on_all("verify one.service broken.service");
+    assert_eq!(broken.status.code(), Some(1), "{broken}");
+    assert_eq!(broken.stdout.matches(": broken.service:2:").count(), 3, "{broken}");
+
+    ssh_and_users(&hosts);
+
     // A group in the user's configuration, and hosts that do not answer
     first.make_dir("/root/.config/sculler");
     first.write("/root/.config/sculler/hosts.toml", "[hosts]\nlast = [\"10.99.0.2\", \"10.99.0.3\"]\n");
@@ -134,4 +162,50 @@ fn a_command_runs_on_three_hosts_and_tables_are_merged() {
     assert!(plain.ok() && plain.stdout.starts_with("23f81afe"), "{plain}");
     let failed = first.try_sh("sculler stop \"it's\"");
     assert!(failed.status.code() == Some(1) && failed.stderr.contains("'it's' is no unit name"), "{failed}");
+}
+
+/// Other users, other ports, and where a unit is.
+fn ssh_and_users(hosts: &[Host]) {
+    let first = &hosts[0];
+    let sculler = |arguments: &str| first.try_sh(&format!("cd /root && sculler {arguments}"));
+    let refused = sculler("-H core@10.99.0.2 stop web");
+    assert!(refused.status.code() == Some(1) && refused.stderr.contains("sudo: a password is required"), "{refused}");
+    assert!(sculler("-H core@10.99.0.2 status web").stdout.contains("web.service"));
+    hosts[1].sh("echo 'core ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/core");
+    let stopped = sculler("-H core@10.99.0.2:2222 stop web");
+    assert!(stopped.ok() && stopped.stdout.starts_with("10.99.0.2:2222: Unit web.service loaded on "), "{stopped}");
+    first.write("/root/added.service", &sleeper());
+    let started = sculler("-H core@10.99.0.2 start web added.service");
+    assert!(started.ok() && started.stdout.contains("Unit added.service launched"), "{started}");
+    assert!(hosts[1].is_active("added.service") && !hosts[0].exists(&unit_path("added.service")));
+    // IPv6, with a port and without
+    let itself = sculler("-H 'root@[::1]:2222,::1' list-machines --no-legend --fields machine");
+    assert!(itself.ok() && itself.stdout.matches("df515c36").count() == 2, "{itself}");
+
+    let all = "-H 10.99.0.1,core@10.99.0.2,10.99.0.3";
+    for lookup in ["one.service", "one", "23f81afe", "coreos002", "--unit one", "--machine 23f8", "10.99.0.2"] {
+        let there = sculler(&format!("{all} ssh {lookup} hostname '&&' id -un"));
+        assert!(there.ok() && there.stdout == "coreos002\ncore\n", "{lookup}: {there}");
+    }
+    assert_eq!(sculler(&format!("{all} ssh --ssh-port=2222 -A one -- exit 7")).status.code(), Some(7));
+    let several = sculler(&format!("{all} ssh web true"));
+    assert!(several.status.code() == Some(1) && several.stderr.contains("choose one with -H"), "{several}");
+    let none = sculler(&format!("{all} ssh nothing true"));
+    assert!(none.stderr.contains("nothing is on none of 10.99.0.1, core@10.99.0.2, 10.99.0.3"), "{none}");
+    assert_eq!(sculler("ssh coreos001 hostname").stdout, "coreos001\n");
+    assert_eq!(sculler("ssh").status.code(), Some(2));
+
+    // fleetctl's way to name a host
+    first.sh("ln -sf sculler /usr/bin/fleetctl");
+    for tunnel in
+        ["--tunnel 10.99.0.2", "--tunnel 10.99.0.2:2222 --ssh-timeout 3.5", "--ssh-port 2222 --tunnel 10.99.0.2"]
+    {
+        let there = first.try_sh(&format!("fleetctl {tunnel} list-machines --no-legend"));
+        assert!(there.ok() && there.stdout.starts_with("23f81afe") && there.stderr.is_empty(), "{there}");
+    }
+    let stopped = first.try_sh("FLEETCTL_TUNNEL=10.99.0.2 fleetctl stop added");
+    assert!(stopped.ok() && stopped.stdout.contains("Unit added.service loaded on "), "{stopped}");
+    let there = first.try_sh("fleetctl --tunnel=10.99.0.2 ssh --unit one.service systemctl is-active one.service");
+    assert_eq!(there.stdout, "active\n", "{there}");
+    assert!(sculler("-H 10.99.0.2 destroy added").ok());
 }

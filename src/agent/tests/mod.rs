@@ -178,6 +178,35 @@ fn a_failed_start_waits_for_the_file_and_a_failed_dependency_is_tried_again() {
 }
 
 #[test]
+fn a_socket_never_loses_to_its_service_and_the_service_comes_back() {
+    paused(async {
+        let model = Model::default();
+        let agent = Running::start(&model);
+        let socket = |path: &str| format!("[Socket]\nListenStream={path}\n[X-Fleet]\nGlobal=true\n");
+        model.write("a.service", &service("a"));
+        agent.change().await;
+        model.write("a.socket", &socket("/run/a"));
+        agent.change().await;
+        let expected = ["start a.service", "stop a.service", "start a.socket", "start a.service"];
+        assert_eq!(model.state().done, expected);
+        model.write("a.socket", &socket("/run/b"));
+        agent.change().await;
+        let after = model.state().done.split_off(expected.len());
+        assert_eq!(after, ["stop a.socket", "stop a.service", "start a.socket", "start a.service"]);
+        // Both at once, and both started at boot
+        model.write("b.service", &format!("{}[Install]\nWantedBy=multi-user.target\n", service("b")));
+        model.write("b.socket", &socket("/run/c"));
+        agent.change().await;
+        let units = model.state().units.clone();
+        for unit in ["a.service", "a.socket", "b.service", "b.socket"] {
+            assert!(units[&name(unit)].runs.is_some(), "{unit}");
+        }
+        assert!(!model.state().done.contains(&"stop b.service".to_owned()));
+        agent.stop().await;
+    });
+}
+
+#[test]
 fn a_call_without_an_answer_is_observed_again() {
     paused(async {
         let model = Model::default();

@@ -17,7 +17,7 @@ use crate::render::TargetState;
 use crate::source::{Identity, Look, ScanError};
 use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
 use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
-use crate::unit::{Digest, TextFile, UnitName};
+use crate::unit::{Digest, TextFile, UnitName, UnitType};
 
 /// The host, which outlives the agent.
 #[derive(Debug, Default)]
@@ -116,7 +116,13 @@ impl State {
     fn finish(&mut self, id: u32) {
         let Some((name, kind)) = self.jobs.remove(&id) else { return };
         let installed = self.memory.installed.get(&name).cloned();
-        let result = self.results.get(&name).copied().filter(|_| kind != JobKind::Stop).unwrap_or("done");
+        // systemd refuses it (src/core/socket.c).
+        let is_late = name.as_str().strip_suffix("socket").is_some_and(|stem| {
+            let service = UnitName::parse(&format!("{stem}service")).unwrap();
+            self.units.get(&service).is_some_and(|service| service.runs.is_some())
+        });
+        let result = if is_late { Some("failed") } else { self.results.get(&name).copied() };
+        let result = result.filter(|_| kind != JobKind::Stop).unwrap_or("done");
         let unit = self.units.entry(name.clone()).or_default();
         unit.job = None;
         if kind == JobKind::Stop {
@@ -198,11 +204,15 @@ impl State {
                 self.memory.started.remove(unit);
                 self.memory.units.remove(unit);
             }
-            Action::Start { unit, is_restart, run, before, .. } => {
+            Action::Start { unit, is_restart, run, before, bring_back, .. } => {
                 let started = Started { run: *run, before: before.clone(), progress: Progress::Announced };
                 self.memory.started.insert(unit.clone(), started);
                 let kind = if *is_restart { JobKind::Restart } else { JobKind::Start };
-                return Ok(self.queue(unit, kind));
+                let job = self.queue(unit, kind);
+                for other in bring_back {
+                    self.queue(&UnitName::parse(other).unwrap(), JobKind::Start);
+                }
+                return Ok(job);
             }
             Action::Link { units } => {
                 for desired in units {
@@ -302,7 +312,10 @@ impl World for FakeWorld {
         Ok(observed)
     }
 
-    async fn apply(&mut self, actions: Vec<Action>) -> Vec<Outcome> {
+    async fn apply(&mut self, mut actions: Vec<Action>) -> Vec<Outcome> {
+        // As the real one does it.
+        let is_socket = |action: &Action| action.unit().is_some_and(|unit| unit.unit_type() == UnitType::Socket);
+        actions.sort_by_key(|action| (action.phase(), !is_socket(action)));
         let outcomes = actions
             .into_iter()
             .map(|action| {

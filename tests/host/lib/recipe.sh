@@ -5,7 +5,7 @@
 root_packages() {
     local suite=$1 packages
     packages=systemd,systemd-sysv,dbus,docker.io,iptables,iproute2,procps,ca-certificates,curl,busybox-static
-    packages+=,docker-registry,cloud-init,openssh-server,git,rsync,acl,vim,emacs-nox,gnupg,podman,crun
+    packages+=,docker-registry,cloud-init,openssh-server,git,rsync,acl,vim,emacs-nox,gnupg,podman,crun,sudo
     # bookworm has the client in docker.io itself
     [[ $suite == bookworm ]] || packages+=,docker-cli
     echo "$packages"
