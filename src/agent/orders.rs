@@ -80,7 +80,11 @@ impl<W: World> Agent<W> {
             Wish::Keep | Wish::Load | Wish::Unload | Wish::Forget => None,
         };
         self.orders.asked.extend(ask.map(|ask| (unit.clone(), ask)));
-        let target = order.wish.target();
+        let is_loaded = desired.is_some_and(|desired| desired.target == TargetState::Loaded);
+        let target = match order.wish {
+            Wish::Restart if is_loaded => Some(TargetState::Launched),
+            wish => wish.target(),
+        };
         let mut recorded = Ok(());
         if order.wish == Wish::Forget || order.is_replaced {
             self.world.forget_file(&order.source);

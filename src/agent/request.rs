@@ -56,14 +56,14 @@ pub enum Wish {
     Stop,
     /// Target state launched, and started, whatever stopped it.
     Start,
-    /// A restart; the target state stays as it is.
+    /// A restart. What was loaded is launched by it, as fleet did.
     Restart,
     /// Its file was removed on purpose: no patience, no target state.
     Forget,
 }
 
 impl Wish {
-    /// The target state that it leaves, if it sets one.
+    /// The target state that it leaves, if it sets one whatever it was.
     pub fn target(self) -> Option<TargetState> {
         match self {
             Self::Unload => Some(TargetState::Inactive),

@@ -1,11 +1,11 @@
 //! What most commands look at: the settings, this host, the unit directory and what is installed. All of it comes from
 //! files, so that commands work without the agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 
 use crate::apply;
@@ -17,6 +17,7 @@ use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
 use crate::systemd::{Systemd, UnitState};
+use crate::unit::glob::Glob;
 use crate::unit::{Unit, UnitName};
 
 /// This host as far as files tell.
@@ -102,6 +103,50 @@ impl Directory {
     pub fn target(&self, name: &UnitName) -> TargetState {
         self.resolution.desired.get(name).map_or(TargetState::Inactive, |desired| desired.target)
     }
+}
+
+/// The units that `texts` name; globs mean those of `directory` and those installed.
+pub fn unit_names(
+    texts: &[String],
+    context: &Context,
+    directory: Result<&Directory, &ScanError>,
+) -> anyhow::Result<Vec<UnitName>> {
+    let in_directory = directory.iter().flat_map(|directory| &directory.resolution.verdicts);
+    let known: BTreeSet<&UnitName> =
+        in_directory.map(|verdict| &verdict.name).chain(context.memory.installed.keys()).collect();
+    let mut names: Vec<UnitName> = Vec::new();
+    for text in texts {
+        let found = match is_glob(text) {
+            false => vec![unit_name(text)?],
+            true => matching(text, &known)?.into_iter().cloned().collect(),
+        };
+        if found.is_empty() {
+            bail!("no unit in {} matches '{text}'", context.settings.unit_dir.display());
+        }
+        for name in found {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Whether a text names units by a glob.
+pub fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Those of `names` that a glob matches. As `web` is web.service, `web-?` is web-?.service.
+pub fn matching<'a>(text: &str, names: &BTreeSet<&'a UnitName>) -> anyhow::Result<Vec<&'a UnitName>> {
+    for text in [text.to_owned(), format!("{text}.service")] {
+        let glob = Glob::parse(&text).map_err(|error| anyhow::anyhow!("'{text}' is no glob: {error}"))?;
+        let found: Vec<&UnitName> = names.iter().copied().filter(|name| glob.matches(name.as_str())).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// systemd's states of `names`; templates have none.

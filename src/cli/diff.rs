@@ -17,7 +17,7 @@ use crate::unit::{MARK_FILE_NAME, Unit, UnitName};
 /// What is installed against what the file says; exit code 1 if they differ.
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// Units, such as nginx.service or nginx
+    /// Units, such as nginx.service or nginx, or globs
     #[arg(required = true)]
     units: Vec<String>,
 }
@@ -33,8 +33,7 @@ impl Diff {
         let context = Context::read()?;
         let directory = context.directory()?;
         let mut differs = false;
-        for text in &self.units {
-            let name = context::unit_name(text)?;
+        for name in context::unit_names(&self.units, &context, Ok(&directory))? {
             let unit = directory.verdict(&name).and_then(|verdict| directory.unit(verdict));
             let name = context::running_name(Ok(&directory), &name);
             let installed = context.memory.installed.get(&name);

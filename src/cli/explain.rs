@@ -12,7 +12,7 @@ use crate::unit::UnitName;
 /// Why a unit runs here or does not: the line that decides, what was done, what went wrong and what to do.
 #[derive(Debug, clap::Args)]
 pub struct Explain {
-    /// Units, such as nginx.service or nginx
+    /// Units, such as nginx.service or nginx, or globs
     #[arg(required = true)]
     units: Vec<String>,
 }
@@ -21,7 +21,7 @@ impl Explain {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let context = Context::read()?;
         let directory = context.directory();
-        let names: Vec<UnitName> = self.units.iter().map(|text| context::unit_name(text)).collect::<Result<_, _>>()?;
+        let names: Vec<UnitName> = context::unit_names(&self.units, &context, directory.as_ref())?;
         // Files tell most; what systemd adds is left out if it does not answer.
         let running: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         let states = super::block_on(context::states(&running)).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -52,6 +53,16 @@ pub fn adapt(command: Command) -> Command {
         .infer_subcommands(true)
         .args(with_value)
         .args(switches)
+        .mut_subcommands(|command| command.mut_args(switch))
+}
+
+/// Go's flags take a value too: `--follow=true`.
+fn switch(argument: Arg) -> Arg {
+    if !matches!(argument.get_action(), ArgAction::SetTrue) {
+        return argument;
+    }
+    let argument = argument.action(ArgAction::Set).num_args(0..=1).require_equals(true).hide_default_value(true);
+    argument.default_value("false").default_missing_value("true").value_parser(BoolishValueParser::new())
 }
 
 /// Names what was given and has no meaning here, in one line.

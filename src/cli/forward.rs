@@ -66,6 +66,10 @@ fn forwarded(command: &str) -> Vec<String> {
             if takes_next {
                 given.next();
             }
+        } else if fleetctl::is_called() && argument.starts_with("--") && argument.ends_with("=false") {
+            // What only fleetctl knows is how switches are turned off.
+        } else if let Some(switch) = argument.strip_suffix("=true").filter(|_| fleetctl::is_called()) {
+            arguments.push(switch.to_owned());
         } else if !has_command && !argument.starts_with('-') {
             has_command = true;
             arguments.push(command.to_owned());

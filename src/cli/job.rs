@@ -134,7 +134,7 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
         eprintln!("sculler: stop {}: it is not loaded, so there is nothing to stop", unit.name);
         has_failed = true;
     }
-    change_files(verb, &context, &selected)?;
+    change_files(verb, &selected)?;
 
     let since = crate::status::seconds_now();
     let wishes = selected.iter().map(|unit| (unit.name.to_string(), order(unit, verb.wish()))).collect();
@@ -230,12 +230,11 @@ fn order(unit: &Selected, wish: Wish) -> UnitOrder {
 }
 
 /// Does to the unit directory what has to be done, if the agent is there to see it.
-fn change_files(verb: Verb, context: &Context, selected: &[Selected]) -> anyhow::Result<()> {
-    let unit_dir = &context.settings.unit_dir;
+fn change_files(verb: Verb, selected: &[Selected]) -> anyhow::Result<()> {
     let changes = selected.iter().filter(|unit| !matches!(unit.file, Change::None));
     if verb == Verb::Destroy {
         super::ask::ask(&Order::default())?;
-        submission::warn_of_sync(unit_dir, "remove");
+        submission::warn_of_sync(selected.iter().map(|unit| &*unit.path), "remove");
         for unit in selected {
             submission::remove(&unit.path)?;
         }
@@ -245,7 +244,7 @@ fn change_files(verb: Verb, context: &Context, selected: &[Selected]) -> anyhow:
         let new = changes.clone().filter(|unit| !unit.is_present);
         let units: BTreeMap<_, _> = new.map(|unit| (unit.name.to_string(), order(unit, first))).collect();
         super::ask::ask(&Order { units, ..Order::default() })?;
-        submission::warn_of_sync(unit_dir, "commit");
+        submission::warn_of_sync(changes.clone().map(|unit| &*unit.path), "commit");
         for unit in changes {
             match &unit.file {
                 Change::None => {}

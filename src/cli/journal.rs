@@ -1,14 +1,16 @@
-//! `sculler journal UNIT`
+//! `sculler journal UNIT…`
 
 use std::process::{Command, ExitCode};
 
 use super::context::{self, Context};
+use crate::unit::UnitName;
 
-/// The journal of a unit: its own lines, systemd's and sculler's.
+/// The journal of units: their own lines, systemd's and sculler's.
 #[derive(Debug, clap::Args)]
 pub struct Journal {
-    /// The unit
-    unit: String,
+    /// Units, or globs
+    #[arg(required = true)]
+    units: Vec<String>,
     /// How many lines
     #[arg(long, short = 'n', default_value_t = 10)]
     lines: u32,
@@ -25,20 +27,30 @@ pub struct Journal {
 
 impl Journal {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let mut name = context::unit_name(&self.unit)?;
-        if name.unit_type().is_quadlet() {
+        let given = self.units.iter().map(|text| context::unit_name(text));
+        let is_plain = |text: &String| !context::is_glob(text) && !is_quadlet(text);
+        let names: Vec<UnitName> = if self.units.iter().all(is_plain) {
+            given.collect::<Result<_, _>>()?
+        } else {
             let context = Context::read()?;
-            name = context::running_name(context.directory().as_ref(), &name);
-        }
+            let directory = context.directory();
+            let names = context::unit_names(&self.units, &context, directory.as_ref())?;
+            names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect()
+        };
         let mut command = if self.sudo { Command::new("sudo") } else { Command::new("journalctl") };
         if self.sudo {
             command.arg("journalctl");
         }
-        command.args(["--no-pager", "--unit", name.as_str(), "--output", &self.output]);
+        command.args(["--no-pager", "--output", &self.output]);
+        command.args(names.iter().flat_map(|name| ["--unit", name.as_str()]));
         command.args(["--lines", &self.lines.to_string()]);
         if self.follow {
             command.arg("--follow");
         }
         super::replace_by(command)
     }
+}
+
+fn is_quadlet(text: &String) -> bool {
+    context::unit_name(text).is_ok_and(|name| name.unit_type().is_quadlet())
 }

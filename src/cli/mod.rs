@@ -85,7 +85,7 @@ enum Command {
     Cat(cat::Cat),
     /// What is installed against what the file says
     Diff(diff::Diff),
-    /// The journal of a unit
+    /// The journal of units
     Journal(journal::Journal),
     /// A shell or a command on the host of a unit or machine
     Ssh(ssh::Ssh),

@@ -8,7 +8,6 @@ use anyhow::bail;
 use super::context::{self, Context, Directory};
 use super::submission::Submission;
 use crate::unit::file_kind::{FileKind, file_kind};
-use crate::unit::glob::Glob;
 use crate::unit::{Unit, UnitName};
 
 /// A unit that a command is about.
@@ -86,7 +85,7 @@ impl Search<'_> {
         if text.contains('/') {
             bail!("{text}: there is no such file");
         }
-        if text.contains(['*', '?', '[']) {
+        if context::is_glob(text) {
             return self.glob(text);
         }
         let name = context::unit_name(text)?;
@@ -117,19 +116,14 @@ impl Search<'_> {
     }
 
     fn glob(&self, text: &str) -> anyhow::Result<Vec<Selected>> {
-        let names: BTreeSet<&UnitName> =
-            self.directory.resolution.verdicts.iter().flat_map(|verdict| [&verdict.name, &verdict.runs_as]).collect();
-        // As `web` is web.service, `web-?` is web-?.service.
-        for text in [text.to_owned(), format!("{text}.service")] {
-            let glob = Glob::parse(&text).map_err(|error| anyhow::anyhow!("'{text}' is no glob: {error}"))?;
-            let matching = names.iter().filter(|name| !name.is_template() && glob.matches(name.as_str()));
-            let found = matching.filter_map(|name| self.present(name));
-            // A container's file and its service may both match.
-            let found: BTreeMap<UnitName, Selected> = found.map(|unit| (unit.name.clone(), unit)).collect();
-            let found: Vec<Selected> = found.into_values().collect();
-            if !found.is_empty() {
-                return Ok(found);
-            }
+        let verdicts = self.directory.resolution.verdicts.iter();
+        let names = verdicts.flat_map(|verdict| [&verdict.name, &verdict.runs_as]);
+        let names: BTreeSet<&UnitName> = names.filter(|name| !name.is_template()).collect();
+        let found = context::matching(text, &names)?.into_iter().filter_map(|name| self.present(name));
+        // A container's file and its service may both match.
+        let found: BTreeMap<UnitName, Selected> = found.map(|unit| (unit.name.clone(), unit)).collect();
+        if !found.is_empty() {
+            return Ok(found.into_values().collect());
         }
         bail!("no unit in {} matches '{text}'", self.context.settings.unit_dir.display())
     }

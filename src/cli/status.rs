@@ -13,7 +13,7 @@ use crate::unit::UnitName;
 /// The agent, or some units in sculler's and systemd's words.
 #[derive(Debug, clap::Args)]
 pub struct Status {
-    /// Units; without any, the agent and everything that is wrong
+    /// Units, or globs; without any, the agent and everything that is wrong
     units: Vec<String>,
 }
 
@@ -23,14 +23,25 @@ impl Status {
         if self.units.is_empty() {
             return overview(&context);
         }
-        let names: Vec<UnitName> = self.units.iter().map(|text| context::unit_name(text)).collect::<Result<_, _>>()?;
         let directory = context.directory();
-        for name in &names {
-            explain::explain(&context, &directory, name, None)?;
-            println!();
+        let names = context::unit_names(&self.units, &context, directory.as_ref())?;
+        let mut is_known = true;
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                println!();
+            }
+            is_known &= explain::explain(&context, &directory, name, None)?;
         }
-        let names: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
+        let names = names.iter().filter(|name| !name.is_template());
+        let mut names: Vec<UnitName> = names.map(|name| context::running_name(directory.as_ref(), name)).collect();
+        // A container goes by the name of its file and by that of its service.
+        names.dedup();
         let names: Vec<&str> = names.iter().map(UnitName::as_str).collect();
+        // A template never runs, and systemctl says so in an error
+        if names.is_empty() {
+            return Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        println!();
         let mut command = Command::new("systemctl");
         command.args(["status", "--no-pager", "--full", "--"]).args(names);
         super::replace_by(command)

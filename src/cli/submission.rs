@@ -1,5 +1,6 @@
 //! Unit files on their way into the unit directory.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -94,10 +95,14 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
     files::remove_folder(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
 }
 
-/// Says that whatever feeds the unit directory will undo what is done there by hand.
-pub fn warn_of_sync(unit_dir: &Path, done: &str) {
-    let real = std::fs::canonicalize(unit_dir).unwrap_or_else(|_| unit_dir.to_owned());
-    if let Some(checkout) = real.ancestors().find(|folder| folder.join(".git").exists()).map(PathBuf::from) {
+/// Says that whatever feeds the folders of these files will undo what is done there by hand.
+pub fn warn_of_sync<'a>(files: impl Iterator<Item = &'a Path>, done: &str) {
+    let checkout = |folder: &Path| {
+        let real = std::fs::canonicalize(folder).ok()?;
+        real.ancestors().find(|folder| folder.join(".git").exists()).map(PathBuf::from)
+    };
+    let checkouts: BTreeSet<PathBuf> = files.filter_map(Path::parent).filter_map(checkout).collect();
+    for checkout in checkouts {
         eprintln!(
             "sculler: {} is a Git checkout, so the next sync will undo this; {done} it there as well",
             checkout.display()

@@ -40,7 +40,7 @@ impl Cause {
             Self::Changed => "its file changed",
             Self::ChangedHarmlessly => "its file changed, which cannot matter to what runs",
             Self::StopsDifferently => "its file changed, and how it stops with it",
-            Self::Gone => "no file asks for it on this host any more",
+            Self::Gone => "nothing asks for it on this host any more",
             Self::NotStarted => "it is wanted and has not run since boot",
             Self::Back => "its file is back as it was",
             Self::Unfinished => "it has not been started as its file says yet",

@@ -25,7 +25,7 @@ async fn make_volume(job: &Job, engine: &Engine, volume: &Volume) -> Result<(), 
         {
             let text = format!(
                 "The volume {name} was made by an older version of the file and is kept as it is, with its data; to \
-                 make it anew and empty: 'sculler recreate {}'",
+                 make it anew and empty, stop what uses it and run 'docker volume rm {name} && systemctl restart {}'",
                 job.spec.unit
             );
             tracing::warn!("{text}");
@@ -65,7 +65,7 @@ async fn make_network(job: &Job, engine: &Engine, network: &Network) -> Result<(
         if !attached.is_empty() {
             let text = format!(
                 "The network {name} was made by an older version of the file and is kept, since {} is attached to it; \
-                 to make it anew: 'sculler recreate {}'",
+                 to make it anew, stop that and run 'systemctl restart {}'",
                 attached.join(", "),
                 job.spec.unit
             );

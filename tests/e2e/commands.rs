@@ -48,6 +48,10 @@ fn units_go_from_inactive_to_launched_and_back_and_a_reboot_keeps_them() {
         host.settle();
 
         host.sculler_ok("stop web");
+        // As fleet: loaded, then launched
+        assert!(host.sculler_ok("restart web").contains("Unit web.service launched on "));
+        assert_eq!(host.sculler_ok("list-unit-files --no-legend --fields dstate").lines().nth(1), Some("launched"));
+        host.sculler_ok("stop web");
         assert!(host.sculler_ok("unload app").contains("Unit app.service inactive"));
         assert_eq!(host.property("web.service", "ActiveState"), "inactive");
         host.wait_until("it is not wanted at boot", SOON, || !host.exists(&format!("{WANTS}/web.service")));
@@ -205,6 +209,7 @@ fn globs_and_instances_of_a_template() {
     });
     host.settle();
 
+    looks_take_globs(&host);
     let stopped = host.sculler_ok("stop 'web@*'");
     assert_eq!(stopped.lines().count(), 3, "{stopped}");
     assert!(!host.is_active("web@2.service") && host.is_active("db.service"));
@@ -223,6 +228,29 @@ fn globs_and_instances_of_a_template() {
     assert!(host.is_active("web@7.service"));
 }
 
+fn looks_take_globs(host: &Host) {
+    // Without a newline at its end, and with a comment
+    host.sh(&format!("printf '# mine\\n[Service]\\nExecStart=/bin/sleep 5' > {UNITS}/web-x.service"));
+    let texts = host.sculler_ok("cat 'web-?' db");
+    let expected =
+        format!("# {UNITS}/web-x.service\n# mine\n[Service]\nExecStart=/bin/sleep 5\n\n# {UNITS}/db.service\n");
+    assert!(texts.starts_with(&expected), "{texts}");
+    host.remove(&unit_path("web-x.service"));
+    let status = host.sculler_ok("status 'web@*' db");
+    for words in ["web@.service on ", "● web@2.service", "● db.service"] {
+        assert!(status.contains(words), "{status}");
+    }
+    host.sculler_ok("status web@");
+    let lines = host.sculler_ok("journal -n 100 'web@[12]' db");
+    for words in ["started web@1.service", "started web@2.service", "started db.service"] {
+        assert!(lines.contains(words), "{lines}");
+    }
+    assert!(!lines.contains("web@3.service"), "{lines}");
+    assert_eq!(host.sculler_ok("journal -n1 -o cat db").lines().count(), 1);
+    let nothing = host.sculler("status 'nothere-*'");
+    assert!(nothing.status.code() == Some(1) && nothing.stderr.contains("no unit in"), "{nothing}");
+}
+
 #[test]
 fn a_checkout_of_git_is_told_of() {
     let host = Host::boot("checkout").with_agent();
@@ -232,6 +260,13 @@ fn a_checkout_of_git_is_told_of() {
     assert!(submitted.ok() && submitted.stderr.contains("is a Git checkout"), "{submitted}");
     let destroyed = host.sculler("destroy web");
     assert!(destroyed.ok() && destroyed.stderr.contains("the next sync will undo this"), "{destroyed}");
+    // A folder below may be one, too
+    host.sh(&format!("rm -r {UNITS}/.git; git init -q {UNITS}/apps"));
+    host.put("apps/app.service", &sleeper());
+    host.wait_active("app.service");
+    let destroyed = host.sculler("destroy app");
+    assert!(destroyed.ok() && destroyed.stderr.contains("units/apps is a Git checkout"), "{destroyed}");
+    assert_eq!(host.sculler("submit web.service").stderr, "");
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn fleetctls_flags_columns_and_sentences() {
         fleetctl("list-unit-files --no-legend --fields=unit,desc,global").stdout,
         "web.service  The web  true\n"
     );
+    assert_eq!(fleetctl("list-units -l=false --no-legend=true --fields unit").stdout, "web.service\n");
+    assert_eq!(fleetctl("journal --follow=false -n 1 --sudo=false web").stdout.lines().count(), 1);
     assert!(fleetctl("list-machines -l --no-legend").stdout.starts_with("df515c3682aa43b4ae2b7d2168e17d38 "));
     assert_eq!(fleetctl("list-u").status.code(), Some(2), "list-units or list-unit-files?");
 
