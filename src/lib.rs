@@ -4,8 +4,9 @@
 //! [`source`], read by [`unit`], judged for this host by [`select`] and turned into what systemd gets by [`render`].
 //! [`observe`] asks what is there already, [`plan`] names the steps from here to there, [`apply`] takes them, and
 //! [`status`] remembers and publishes what nobody else can tell. [`agent`] is the loop around all of it. [`systemd`] is
-//! the only place that talks to the service manager. [`convert`] is for people: it proposes a `.container` file for a
-//! service that runs `docker run`. [`unit`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
+//! the only place that talks to the service manager, [`docker`] the only one that talks to Docker Engine. [`supervise`] is
+//! the main process of a container's service. [`convert`] is for people: it proposes a `.container` file for a
+//! service that runs `docker run`. [`unit`], [`quadlet`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
 
 #![deny(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod source;
 pub mod config;
 pub mod render;
 
+pub mod docker;
 pub mod systemd;
 
 pub mod observe;
@@ -30,5 +32,7 @@ pub mod status;
 
 pub mod agent;
 pub mod apply;
+
+pub mod supervise;
 
 pub mod cli;

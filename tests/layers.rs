@@ -4,9 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of ARCHITECTURE.md.
-const LAYERS: [&str; 16] = [
-    "files", "host", "unit", "quadlet", "convert", "select", "source", "config", "render", "systemd", "status",
-    "observe", "plan", "apply", "agent", "cli",
+const LAYERS: [&str; 18] = [
+    "files",
+    "host",
+    "unit",
+    "quadlet",
+    "convert",
+    "select",
+    "source",
+    "config",
+    "render",
+    "systemd",
+    "docker",
+    "status",
+    "observe",
+    "plan",
+    "apply",
+    "agent",
+    "supervise",
+    "cli",
 ];
 
 #[test]

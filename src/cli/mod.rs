@@ -30,6 +30,7 @@ mod selection;
 mod ssh;
 mod status;
 mod submission;
+mod supervise;
 mod table;
 mod verify;
 
@@ -104,6 +105,9 @@ enum Command {
     Help(help::Help),
     /// The daemon that watches the unit directory
     Agent(agent::Agent),
+    /// The main process of a container's service; systemd starts it
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
     /// fleetctl's, as are the flags that it takes
     #[command(hide = true)]
     FdForward(fd_forward::FdForward),
@@ -183,6 +187,7 @@ impl Command {
             Self::Reconcile(command) => command.run(),
             Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),
+            Self::Supervise(command) => command.run(),
             Self::Ssh(command) => command.run(&[], remote::Ssh::default()),
             Self::FdForward(command) => command.run(),
             Self::Version => version(),

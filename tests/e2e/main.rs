@@ -27,6 +27,7 @@ mod quadlet_create;
 mod settings;
 mod sockets;
 mod story;
+mod supervise;
 mod three_hosts;
 mod trust;
 mod writing;

@@ -1,0 +1,32 @@
+//! `sculler supervise`
+
+use std::process::ExitCode;
+
+use crate::supervise::{self, Ending};
+
+/// Hold a container, or make a volume, network or image, as a unit's spec says.
+#[derive(Debug, clap::Args)]
+pub struct Supervise {
+    /// The service
+    unit: String,
+    /// Remove what a killed supervisor left; for ExecStopPost= where systemd cannot do it itself
+    #[arg(long)]
+    clean_up: bool,
+}
+
+impl Supervise {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        super::log::init();
+        let ending = super::block_on(async {
+            Ok(if self.clean_up { supervise::clean_up(&self.unit).await } else { supervise::run(&self.unit).await })
+        })?;
+        match ending {
+            Ending::Code(code) => Ok(ExitCode::from(code)),
+            Ending::Again => {
+                supervise::end_for_another_start();
+                // Only a debugger would keep the signal away.
+                Ok(ExitCode::from(supervise::OWN_ERROR))
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Containers: what can be asked of them and done to them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::engine::Engine;
+use super::http::{Request, encoded};
+use super::stream::Messages;
+use crate::quadlet::create::{CreateBody, Endpoint};
+
+/// How long a container may take to start: the Engine sets up its networks and mounts meanwhile.
+const START: Duration = Duration::from_secs(600);
+
+/// How much longer than its stop timeout a stop may take.
+const STOP_MARGIN: Duration = Duration::from_secs(60);
+
+/// A container as `GET /containers/ID/json` shows it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Container {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// With a slash before it.
+    pub name: String,
+    /// The image's ID.
+    pub image: String,
+    pub state: ContainerState,
+    pub config: ContainerConfig,
+}
+
+/// `Container.State`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerState {
+    /// `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`.
+    pub status: String,
+    pub running: bool,
+    /// Of its first process, in the host's numbers; 0 if it is down.
+    pub pid: u32,
+    pub exit_code: i64,
+    /// Why it did not start.
+    pub error: String,
+    #[serde(rename = "OOMKilled")]
+    pub oom_killed: bool,
+    pub started_at: String,
+    #[serde(default)]
+    pub health: Option<Health>,
+}
+
+/// `Container.State.Health`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// `none`, `starting`, `healthy`, `unhealthy`.
+    pub status: String,
+}
+
+/// `Container.Config`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerConfig {
+    /// As it was asked for at the creation.
+    pub image: String,
+    pub labels: Option<BTreeMap<String, String>>,
+    pub stop_signal: Option<String>,
+}
+
+impl Container {
+    /// The value of a label.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// 0 to 255; 128 and the signal's number if one ended it.
+    pub code: i64,
+}
+
+/// The end of a container, waited for.
+pub struct Waiting(Messages);
+
+impl Waiting {
+    /// Until it has ended. An error says nothing of the container: the connection broke.
+    pub async fn exit(&mut self) -> Result<Exit, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            status_code: i64,
+        }
+        match self.0.next::<Answer>().await? {
+            Some(answer) => Ok(Exit { code: answer.status_code }),
+            None => Err(self.0.cut_off()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    id: String,
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
+}
+
+impl Engine {
+    /// A container, by its name or ID; `None` if there is none.
+    pub async fn container(&self, name: &str) -> Result<Option<Container>, Error> {
+        match self.send(Request::get(format!("/containers/{}/json", encoded(name)))).await {
+            Ok(response) => Ok(Some(response.json().await?)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The IDs of the containers, running or not, with a label of that value.
+    pub async fn containers_with(&self, label: &str, value: &str) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Row {
+            id: String,
+        }
+        let filters = serde_json::json!({ "label": [format!("{label}={value}")] }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", encoded(&filters));
+        let rows: Vec<Row> = self.send(Request::get(path)).await?.json().await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// Makes a container; its ID, and what the Engine warns of.
+    pub async fn create(
+        &self,
+        name: &str,
+        platform: Option<&str>,
+        body: &CreateBody,
+    ) -> Result<(String, Vec<String>), Error> {
+        let platform = platform.map(|platform| format!("&platform={}", encoded(platform))).unwrap_or_default();
+        let request = Request::post(format!("/containers/create?name={}{platform}", encoded(name)));
+        let created: Created = self.send(request.json(body)?).await?.json().await?;
+        Ok((created.id, created.warnings.unwrap_or_default()))
+    }
+
+    /// Connects a container to a further network.
+    pub async fn connect_network(&self, network: &str, container: &str, endpoint: &Endpoint) -> Result<(), Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Body<'a> {
+            container: &'a str,
+            endpoint_config: &'a Endpoint,
+        }
+        let request = Request::post(format!("/networks/{}/connect", encoded(network)));
+        self.send(request.json(&Body { container, endpoint_config: endpoint })?).await?.end().await
+    }
+
+    /// Begins to wait for the end of a container: as soon as this returns, no end is missed. One that does not run has
+    /// ended, unless it is its `next` end that matters.
+    pub async fn wait(&self, id: &str, next: bool) -> Result<Waiting, Error> {
+        let condition = if next { "next-exit" } else { "not-running" };
+        let response = self.send(Request::post(format!("/containers/{id}/wait?condition={condition}"))).await?;
+        Ok(Waiting(Messages::new(response)))
+    }
+
+    /// Starts a container.
+    pub async fn start(&self, id: &str) -> Result<(), Error> {
+        self.send(Request::post(format!("/containers/{id}/start")).patience(START)).await?.end().await
+    }
+
+    /// Stops a container by its own stop signal; kills it after its own `timeout`, which is given only to wait for it.
+    pub async fn stop(&self, id: &str, timeout: Duration) -> Result<(), Error> {
+        let request = Request::post(format!("/containers/{id}/stop")).patience(timeout + STOP_MARGIN);
+        self.send(request).await?.end().await
+    }
+
+    /// Stops a container and starts it again.
+    pub async fn restart(&self, id: &str, timeout: Duration) -> Result<(), Error> {
+        let request = Request::post(format!("/containers/{id}/restart")).patience(timeout + START);
+        self.send(request).await?.end().await
+    }
+
+    /// Sends a signal to a container's first process.
+    pub async fn kill(&self, id: &str, signal: &str) -> Result<(), Error> {
+        self.send(Request::post(format!("/containers/{id}/kill?signal={}", encoded(signal)))).await?.end().await
+    }
+
+    /// Removes a container, whatever its state, and its anonymous volumes. One that is gone is fine.
+    pub async fn remove(&self, id: &str) -> Result<(), Error> {
+        let request = Request::delete(format!("/containers/{}?v=true&force=true", encoded(id)));
+        match self.send(request).await {
+            Ok(response) => response.end().await,
+            Err(error) if error.is_missing() => Ok(()),
+            // Somebody else is at it.
+            Err(error) if error.is_conflict() => self.wait_removed(id, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn wait_removed(&self, id: &str, error: Error) -> Result<(), Error> {
+        for _ in 0..100 {
+            match self.container(id).await? {
+                None => return Ok(()),
+                Some(container) if container.state.status == "removing" => {}
+                Some(_) => break,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(error)
+    }
+
+    /// Runs a command in a container; its exit code and what it printed, at most `limit` bytes of it.
+    pub async fn exec(&self, id: &str, command: &[String], limit: usize) -> Result<(i64, String), Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Body<'a> {
+            cmd: &'a [String],
+            attach_stdout: bool,
+            attach_stderr: bool,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Inspected {
+            exit_code: Option<i64>,
+        }
+        let body = Body { cmd: command, attach_stdout: true, attach_stderr: true };
+        let request = Request::post(format!("/containers/{id}/exec")).json(&body)?;
+        let created: Created = self.send(request).await?.json().await?;
+        let begin = serde_json::json!({ "Detach": false, "Tty": false });
+        let request = Request::post(format!("/exec/{}/start", created.id)).json(&begin)?;
+        let mut response = self.send(request).await?;
+        let mut raw = Vec::new();
+        while let Some(piece) = response.piece().await? {
+            let room = limit.saturating_sub(raw.len());
+            raw.extend_from_slice(&piece[..piece.len().min(room)]);
+        }
+        let inspected: Inspected = self.send(Request::get(format!("/exec/{}/json", created.id))).await?.json().await?;
+        Ok((inspected.exit_code.unwrap_or(-1), demultiplexed(&raw)))
+    }
+}
+
+/// Output without a terminal comes in frames of an 8-byte head (stream, three zeros, length) and the bytes.
+fn demultiplexed(mut raw: &[u8]) -> String {
+    let mut out = Vec::new();
+    while let Some((head, rest)) = raw.split_at_checked(8) {
+        let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let length = length.min(rest.len());
+        out.extend_from_slice(&rest[..length]);
+        raw = &rest[length..];
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_freed_of_its_frames() {
+        let raw = b"\x01\0\0\0\0\0\0\x03one\x02\0\0\0\0\0\0\x04 two\x01\0\0\0\0\0\xff\xff cut";
+        assert_eq!(demultiplexed(raw), "one two cut");
+        assert_eq!(demultiplexed(b"\x01\0"), "");
+    }
+}

@@ -1,0 +1,202 @@
+//! Images: what is here, and how they get here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Error;
+use super::credentials::Credentials;
+use super::engine::Engine;
+use super::http::{Request, encoded, encoded_path};
+use super::stream::Messages;
+
+/// Before the first line of a pull the registry is asked, which may be slow or far away.
+const PULL: Duration = Duration::from_secs(300);
+
+/// An image as `GET /images/NAME/json` shows it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageInfo {
+    pub id: String,
+    pub repo_digests: Option<Vec<String>>,
+    pub config: Option<ImageConfig>,
+}
+
+/// `Image.Config`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageConfig {
+    pub user: String,
+    pub stop_signal: Option<String>,
+}
+
+/// A pull that goes on; dropping it gives it up.
+pub struct Pulling {
+    messages: Messages,
+    layers: HashMap<String, Layer>,
+}
+
+#[derive(Default)]
+struct Layer {
+    current: u64,
+    total: u64,
+}
+
+/// How far a pull got.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of all layers that are known so far, downloaded or unpacked.
+    pub current: u64,
+    pub total: u64,
+    /// Layers that are known so far.
+    pub layers: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    progress_detail: Option<ProgressDetail>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    error_detail: Option<ErrorDetail>,
+}
+
+#[derive(Deserialize)]
+struct ProgressDetail {
+    #[serde(default)]
+    current: Option<u64>,
+    #[serde(default)]
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    message: String,
+}
+
+impl Pulling {
+    /// The next sign of life; `None` when the image is here. Errors that come in the stream are errors.
+    pub async fn next(&mut self) -> Result<Option<Progress>, Error> {
+        let Some(message) = self.messages.next::<Message>().await? else { return Ok(None) };
+        if let Some(detail) = message.error_detail {
+            return Err(Error::Failed(detail.message));
+        }
+        if let Some(error) = message.error {
+            return Err(Error::Failed(error));
+        }
+        self.note(message);
+        Ok(Some(self.progress()))
+    }
+
+    fn note(&mut self, message: Message) {
+        // The tag is told with an ID as well.
+        if message.id.is_empty() || message.status.starts_with("Pulling from") {
+            return;
+        }
+        let layer = self.layers.entry(message.id).or_default();
+        if message.status.ends_with("complete") || message.status == "Already exists" {
+            layer.current = layer.total;
+        } else if message.status == "Downloading"
+            && let Some(detail) = message.progress_detail
+        {
+            layer.current = detail.current.unwrap_or(layer.current);
+            layer.total = detail.total.unwrap_or(layer.total).max(layer.current);
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let sum = |of: fn(&Layer) -> u64| self.layers.values().map(of).sum();
+        Progress { current: sum(|layer| layer.current), total: sum(|layer| layer.total), layers: self.layers.len() }
+    }
+}
+
+impl Engine {
+    /// An image, by any of its names; `None` if it is not here.
+    pub async fn image(&self, name: &str) -> Result<Option<ImageInfo>, Error> {
+        match self.send(Request::get(format!("/images/{}/json", encoded_path(name)))).await {
+            Ok(response) => Ok(Some(response.json().await?)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins to pull an image; `all_tags` of it or the one that its name ends in.
+    pub async fn pull(
+        &self,
+        name: &str,
+        all_tags: bool,
+        platform: Option<&str>,
+        credentials: Option<&Credentials>,
+    ) -> Result<Pulling, Error> {
+        let mut path = format!("/images/create?fromImage={}", encoded(name));
+        // Without a tag in either place the Engine takes all of them.
+        if !all_tags && !has_tag(name) {
+            path.push_str("&tag=latest");
+        }
+        if let Some(platform) = platform {
+            path.push_str(&format!("&platform={}", encoded(platform)));
+        }
+        let mut request = Request::post(path).patience(PULL);
+        if let Some(credentials) = credentials {
+            request = request.header("x-registry-auth", credentials.header());
+        }
+        let response = self.send(request).await?;
+        Ok(Pulling { messages: Messages::new(response), layers: HashMap::new() })
+    }
+
+    /// The digest that the registry has for an image now.
+    pub async fn registry_digest(&self, name: &str, credentials: Option<&Credentials>) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            descriptor: Descriptor,
+        }
+        #[derive(Deserialize)]
+        struct Descriptor {
+            digest: String,
+        }
+        let mut request = Request::get(format!("/distribution/{}/json", encoded_path(name)));
+        if let Some(credentials) = credentials {
+            request = request.header("x-registry-auth", credentials.header());
+        }
+        let answer: Answer = self.send(request).await?.json().await?;
+        Ok(answer.descriptor.digest)
+    }
+
+    /// Gives an image another name.
+    pub async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), Error> {
+        let path = format!("/images/{}/tag?repo={}&tag={}", encoded_path(image), encoded(repository), encoded(tag));
+        self.send(Request::post(path)).await?.end().await
+    }
+}
+
+/// Whether an image's name ends in a tag or digest: `localhost:5000/web` does not.
+pub(super) fn has_tag(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_tag() {
+        for (name, tagged) in [
+            ("nginx", false),
+            ("nginx:1", true),
+            ("localhost:5000/web", false),
+            ("localhost:5000/web:2", true),
+            ("web@sha256:00", true),
+        ] {
+            assert_eq!(has_tag(name), tagged, "{name}");
+        }
+    }
+}

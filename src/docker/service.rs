@@ -1,0 +1,47 @@
+//! Whether docker.service is up. A connection to docker.sock starts an Engine that somebody stopped, so systemd is asked
+//! before one is made.
+
+use crate::systemd::{ActiveState, LoadState, Systemd};
+
+/// What systemd says of docker.service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceState {
+    /// It runs, or systemd does not know: the Engine came to this host in another way.
+    Up,
+    /// It starts.
+    Starting,
+    /// It stops.
+    Stopping,
+    /// It is down.
+    Down,
+}
+
+const SERVICE: &str = "docker.service";
+
+/// Asks systemd.
+pub async fn service_state() -> ServiceState {
+    let systemd = match Systemd::connect().await {
+        Ok(systemd) => systemd,
+        Err(error) => {
+            tracing::debug!("docker.service is taken to be up: {error}");
+            return ServiceState::Up;
+        }
+    };
+    let states = match systemd.states(&[SERVICE]).await {
+        Ok(states) => states,
+        Err(error) => {
+            tracing::debug!("docker.service is taken to be up: {error}");
+            return ServiceState::Up;
+        }
+    };
+    match states.get(SERVICE) {
+        Some(state) if state.load == LoadState::NotFound => ServiceState::Up,
+        Some(state) => match state.active {
+            ActiveState::Activating => ServiceState::Starting,
+            ActiveState::Deactivating => ServiceState::Stopping,
+            ActiveState::Inactive | ActiveState::Failed => ServiceState::Down,
+            _ => ServiceState::Up,
+        },
+        None => ServiceState::Up,
+    }
+}

@@ -1,0 +1,242 @@
+//! A container's service from start to end.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use crate::docker::{Container as Inspected, Engine};
+use crate::quadlet::spec::{Container, Notify, OnUnhealthy};
+
+use super::follow::{End, Follower};
+use super::health::Health;
+use super::leftovers::{self, Found};
+use super::notify_socket::NotifySocket;
+use super::signals::Signals;
+use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, stop, tell};
+
+/// What the service is after its start.
+struct Started {
+    engine: Engine,
+    container: Inspected,
+    waiting: crate::docker::Waiting,
+}
+
+/// Runs the container of a spec until it ends.
+pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<Ending, Failure> {
+    let started = {
+        // A stop does not wait for a pull; what begins with the creation is over soon, and is not left half done.
+        let (engine, found) = tokio::select! {
+            ready = prepare(job, spec) => ready?,
+            () = signals.stop() => return Ok(Ending::Code(0)),
+        };
+        match found {
+            Found::Adoptable(container) => adopt(engine, *container).await?,
+            Found::Outdated(leftovers) => start(job, spec, engine, &leftovers).await?,
+        }
+    };
+    watch(job, spec, started, signals).await
+}
+
+/// Everything that may take long or fail before the container is touched.
+async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found), Failure> {
+    let engine = engine::when_up(&job.socket).await;
+    let found = leftovers::find(&engine, &job.spec).await?;
+    if let Found::Outdated(_) = found {
+        image::provide(&engine, &spec.image, &spec.pull, false).await?;
+    }
+    Ok((engine, found))
+}
+
+/// Takes over what an earlier supervisor of this unit started.
+async fn adopt(engine: Engine, container: Inspected) -> Result<Started, Failure> {
+    let waiting = engine.wait(&container.id, false).await?;
+    tracing::info!("container {} runs already; it goes on", short(&container.id));
+    Ok(Started { engine, container, waiting })
+}
+
+async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]) -> Result<Started, Failure> {
+    leftovers::remove(&engine, leftovers).await?;
+    let completed = at_start::complete(job, spec, engine.api())?;
+    let created = engine.create(&spec.name, spec.pull.platform.as_deref(), &completed.body).await;
+    let (id, warnings) = match created {
+        Ok(created) => created,
+        Err(error) if error.is_conflict() => return Err(stranger(&engine, &spec.name, error).await),
+        Err(error) => return Err(error.into()),
+    };
+    warnings.iter().for_each(|warning| tracing::warn!("Docker warns: {warning}"));
+    let begun = async {
+        for (network, endpoint) in &completed.networks {
+            engine.connect_network(network, &id, endpoint).await?;
+        }
+        let waiting = engine.wait(&id, true).await?;
+        engine.start(&id).await?;
+        Ok::<_, crate::docker::Error>(waiting)
+    };
+    let waiting = match begun.await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            remove(job, &engine, &id).await;
+            return Err(error.into());
+        }
+    };
+    // One that ended at once is inspected as well as one that runs.
+    let container = engine.container(&id).await?.unwrap_or_else(|| Inspected { id, ..Inspected::default() });
+    Ok(Started { engine, container, waiting })
+}
+
+/// Why a name cannot be had.
+async fn stranger(engine: &Engine, name: &str, error: crate::docker::Error) -> Failure {
+    match engine.container(name).await {
+        Ok(Some(other)) => {
+            let whose = match other.label(label::UNIT) {
+                Some(unit) => format!("which is {unit}'s"),
+                None => "which sculler did not make".to_owned(),
+            };
+            Failure(format!(
+                "The name '{name}' is taken by container {} ({}, {}), {whose}; remove it by 'docker rm -f {name}', or \
+                 choose another ContainerName=",
+                short(&other.id),
+                other.config.image,
+                other.state.status
+            ))
+        }
+        _ => error.into(),
+    }
+}
+
+/// Holds the container until it ends or is to be stopped.
+async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Signals) -> Result<Ending, Failure> {
+    let Started { engine, container, waiting } = started;
+    let id = container.id.clone();
+    let mut socket = match spec.notify {
+        Notify::Container if !spec.oneshot => Some(NotifySocket::bind(&job.directory)?),
+        _ => None,
+    };
+    let mut health = Health::watch(job, spec, &container);
+    let line = status_line(&container);
+    match spec.notify {
+        _ if spec.oneshot => tell::status(&line),
+        Notify::Started => tell::ready(&line),
+        Notify::Healthy => tell::status(&format!("{line}; waiting for its first successful health check")),
+        Notify::Container => tell::status(&format!("{line}; waiting for its READY=1")),
+    }
+    let mut is_ready = spec.notify == Notify::Started;
+    let mut is_unhealthy = false;
+    let stop_signal = container.config.stop_signal.clone();
+    // The connection that the start was made with is not needed any more.
+    drop(engine);
+    let mut watchdog = watchdog(spec);
+    let mut reloading = pin!(None);
+    let mut end = pin!(Follower::new(job, container, waiting).end());
+    loop {
+        tokio::select! {
+            is_stop = signals.next() => {
+                if is_stop {
+                    break;
+                }
+                tell::reloading();
+                reloading.set(Some(reload::reload(job, &id, spec.reload.as_ref())));
+            }
+            outcome = async {
+                match reloading.as_mut().as_pin_mut() {
+                    Some(reload) => reload.await,
+                    None => std::future::pending().await,
+                }
+            } => {
+                reloading.set(None);
+                tell::ready(&format!("{line}; {outcome}"));
+            }
+            message = NotifySocket::next(&mut socket) => tell::forward(&message),
+            verdict = health.next() => {
+                if verdict == "healthy" && !is_ready && spec.notify == Notify::Healthy {
+                    is_ready = true;
+                    tell::ready(&line);
+                } else if verdict == "unhealthy" {
+                    is_unhealthy |= health.act(job, &id, spec).await && spec.on_unhealthy != OnUnhealthy::Restart;
+                }
+            }
+            () = alive(&mut watchdog) => tell::alive(),
+            end = &mut end => {
+                // Its own end by HealthOnFailure= is a failure, whoever sent the signal.
+                let end = match end {
+                    End::Ended { state, .. } if is_unhealthy => End::Ended { state, by_hand: false },
+                    end => end,
+                };
+                return conclude(job, end, &id, stop_signal.as_deref()).await;
+            }
+        }
+    }
+    stop::stop(job, spec, &id, stop_signal.as_deref()).await
+}
+
+/// After an end that systemd did not ask for.
+async fn conclude(job: &Job, end: End, id: &str, stop_signal: Option<&str>) -> Result<Ending, Failure> {
+    let verdict = match end {
+        End::Again => {
+            tell::status("Docker took the container with it; it is started again as soon as Docker is up");
+            tracing::warn!("Docker took the container with it; it is started again as soon as Docker is up");
+            return Ok(Ending::Again);
+        }
+        End::Gone { code } => {
+            secrets::remove(&job.directory);
+            return Err(Failure(format!(
+                "Container {} was removed by somebody else{}",
+                short(id),
+                code.map(|code| format!("; it ended with exit code {code}")).unwrap_or_default()
+            )));
+        }
+        End::Ended { state, by_hand } => exit::verdict(&state, by_hand, stop_signal),
+    };
+    if let Some(engine) = engine::if_up(&job.socket).await {
+        remove(job, &engine, id).await;
+    }
+    report(&verdict);
+    Ok(Ending::Code(verdict.code))
+}
+
+/// Says how it ended.
+pub fn report(verdict: &exit::Verdict) {
+    tell::status(&verdict.text);
+    match verdict.code {
+        0 => tracing::info!("{}", verdict.text),
+        _ => tracing::error!("{}", verdict.text),
+    }
+}
+
+/// Removes the container and what it saw of the host; what stays is removed at the next start.
+pub async fn remove(job: &Job, engine: &Engine, id: &str) {
+    if let Err(error) = engine.remove(id).await {
+        tracing::warn!("container {} cannot be removed: {error}", short(id));
+    }
+    secrets::remove(&job.directory);
+}
+
+/// As `docker ps` shows an ID.
+pub fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// What runs, for `systemctl status`.
+pub fn status_line(container: &Inspected) -> String {
+    format!(
+        "Container {} ({}), PID {}, image {}",
+        container.name.trim_start_matches('/'),
+        short(&container.id),
+        container.state.pid,
+        container.config.image
+    )
+}
+
+/// `WatchdogSec=` is answered by the container itself if it also says when it is up.
+fn watchdog(spec: &Container) -> Option<tokio::time::Interval> {
+    let every = sd_notify::watchdog_enabled().filter(|_| spec.notify != Notify::Container)?;
+    Some(tokio::time::interval((every / 2).max(Duration::from_millis(1))))
+}
+
+async fn alive(watchdog: &mut Option<tokio::time::Interval>) {
+    match watchdog {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

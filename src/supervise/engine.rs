@@ -1,0 +1,44 @@
+//! Getting at the Engine without starting one that somebody stopped.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::docker::{Engine, ServiceState, service_state};
+
+use super::tell;
+
+/// How long to wait before looking again: at first, and at most.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// The Engine, as soon as it is up. It says what it waits for.
+pub async fn when_up(socket: &Path) -> Engine {
+    let mut pause = FIRST;
+    let mut told = String::new();
+    loop {
+        let waits_for = match service_state().await {
+            ServiceState::Up => match Engine::connect(socket).await {
+                Ok(engine) => return engine,
+                Err(error) => error.to_string(),
+            },
+            ServiceState::Starting => "docker.service starts".to_owned(),
+            ServiceState::Stopping => "docker.service stops".to_owned(),
+            ServiceState::Down => "docker.service is down; run 'systemctl start docker'".to_owned(),
+        };
+        if told != waits_for {
+            tell::status(&format!("Waiting for Docker: {waits_for}"));
+            tracing::info!("waiting for Docker: {waits_for}");
+            told = waits_for;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+/// The Engine, if it is up now.
+pub async fn if_up(socket: &Path) -> Option<Engine> {
+    match service_state().await {
+        ServiceState::Up => Engine::connect(socket).await.ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! How an image gets here.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::docker::{Credentials, Engine, Error, Progress, credentials_from, registry_of};
+use crate::quadlet::spec::{Pull, PullPolicy};
+
+use super::{Failure, tell};
+
+/// How much longer systemd waits after each sign of life.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often the status line changes at most.
+const TELL_EVERY: Duration = Duration::from_millis(500);
+
+/// Between attempts, where the file does not say: twice as long after each.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+/// Sees to it that the image is here as the policy wants it.
+pub async fn provide(engine: &Engine, image: &str, pull: &Pull, all_tags: bool) -> Result<(), Failure> {
+    let here = match pull.policy {
+        PullPolicy::Always => false,
+        _ => engine.image(image).await?.is_some(),
+    };
+    let credentials = || credentials(image, pull);
+    match pull.policy {
+        PullPolicy::Missing if here => Ok(()),
+        PullPolicy::Never if here => Ok(()),
+        PullPolicy::Never => Err(Failure(format!(
+            "The image {image} is not here, and Pull=never keeps it from being pulled; run 'docker pull {image}'"
+        ))),
+        PullPolicy::Newer if here => match newer(engine, image, credentials()?.as_ref()).await {
+            Ok(false) => Ok(()),
+            Ok(true) => pull_it(engine, image, pull, all_tags).await,
+            Err(error) => {
+                tracing::warn!("whether there is a newer {image} cannot be found out: {error}; the one here is used");
+                Ok(())
+            }
+        },
+        _ => pull_it(engine, image, pull, all_tags).await,
+    }
+}
+
+/// Whether the registry has another image of that name.
+async fn newer(engine: &Engine, image: &str, credentials: Option<&Credentials>) -> Result<bool, Error> {
+    let digest = engine.registry_digest(image, credentials).await?;
+    let here = engine.image(image).await?.and_then(|image| image.repo_digests).unwrap_or_default();
+    Ok(!here.iter().any(|known| known.ends_with(&format!("@{digest}"))))
+}
+
+async fn pull_it(engine: &Engine, image: &str, pull: &Pull, all_tags: bool) -> Result<(), Failure> {
+    let credentials = credentials(image, pull)?;
+    let mut delay = pull.retry_delay_usec.map_or(FIRST_DELAY, Duration::from_micros);
+    for attempt in 0.. {
+        let error = match attempt_it(engine, image, pull, all_tags, credentials.as_ref()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        // What the registry or the Engine refuses is refused the next time too.
+        if attempt >= pull.retries || matches!(error, Error::Refused { status: 400, .. }) {
+            return Err(Failure(failure(image, &error, credentials.is_some())));
+        }
+        let text = format!("Pulling {image} failed: {error}; trying again in {} s", delay.as_secs_f32());
+        tracing::warn!("{text}");
+        tell::moving(&text, delay + PATIENCE);
+        tokio::time::sleep(delay).await;
+        if pull.retry_delay_usec.is_none() {
+            delay = (delay * 2).min(LONGEST_DELAY);
+        }
+    }
+    Ok(())
+}
+
+async fn attempt_it(
+    engine: &Engine,
+    image: &str,
+    pull: &Pull,
+    all_tags: bool,
+    credentials: Option<&Credentials>,
+) -> Result<(), Error> {
+    tracing::info!("pulling {image}");
+    tell::status(&format!("Pulling {image}"));
+    let mut pulling = engine.pull(image, all_tags, pull.platform.as_deref(), credentials).await?;
+    let mut told = (None, tokio::time::Instant::now());
+    while let Some(progress) = pulling.next().await? {
+        // Layers are also listed again and again while nothing moves.
+        let is_first = told.0.is_none();
+        if told.0 != Some(progress) && (is_first || told.1.elapsed() >= TELL_EVERY) {
+            tell::moving(&format!("Pulling {image}: {}", shown(&progress)), PATIENCE);
+            told = (Some(progress), tokio::time::Instant::now());
+        }
+    }
+    Ok(())
+}
+
+fn shown(progress: &Progress) -> String {
+    let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
+    let layers = if progress.layers == 1 { "layer" } else { "layers" };
+    format!("{} of {} MB, {} {layers}", megabytes(progress.current), megabytes(progress.total), progress.layers)
+}
+
+/// What is wrong and what to do.
+fn failure(image: &str, error: &Error, with_credentials: bool) -> String {
+    let text = error.to_string();
+    let lower = text.to_lowercase();
+    let hint = if ["unauthorized", "authentication required", "denied", "no basic auth"]
+        .iter()
+        .any(|sign| lower.contains(sign))
+    {
+        let registry = registry_of(image);
+        match with_credentials {
+            true => format!("; does the name exist, and are the credentials for {registry} right?"),
+            false => {
+                format!("; does the name exist? If it is private: run 'docker login {registry}' as root, or AuthFile=")
+            }
+        }
+    } else if lower.contains("not found") || lower.contains("manifest unknown") {
+        "; is the name and the tag right?".to_owned()
+    } else if lower.contains("no space left") {
+        "; make room: 'docker system df', 'docker image prune'".to_owned()
+    } else {
+        String::new()
+    };
+    format!("The image {image} cannot be pulled: {text}{hint}")
+}
+
+/// Root's own files, as docker and podman read them.
+const FILES: [&str; 3] =
+    ["/root/.docker/config.json", "/run/containers/0/auth.json", "/root/.config/containers/auth.json"];
+
+fn credentials(image: &str, pull: &Pull) -> Result<Option<Credentials>, Failure> {
+    if let Some(pair) = &pull.credentials {
+        let read = Credentials::from_pair(pair, image);
+        return read.map(Some).ok_or_else(|| Failure("Creds= is not USER:PASSWORD".into()));
+    }
+    let read = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => credentials_from(&text, image).map_err(|error| Failure(format!("{}: {error}", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && pull.auth_file.is_none() => Ok(None),
+        Err(error) => Err(Failure(format!("{}: {error}", path.display()))),
+    };
+    if let Some(path) = &pull.auth_file {
+        return read(path);
+    }
+    for path in FILES {
+        // A file of root's that is no good for this registry is nothing that a public image has to fail for.
+        match read(Path::new(path)) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(failure) => tracing::warn!("{failure}"),
+        }
+    }
+    Ok(None)
+}

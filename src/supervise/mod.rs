@@ -1,0 +1,129 @@
+//! The main process of a container's service: starts the container, says when it is up, passes on reload and stop, and
+//! ends as it ended.
+//!
+//! It works from the spec that rendering wrote and decides nothing that the spec can say. At rest it holds one connection
+//! to the Engine and waits on it.
+
+mod at_start;
+mod container;
+mod engine;
+mod environment;
+mod exit;
+mod follow;
+mod health;
+mod image;
+mod label;
+mod leftovers;
+mod notify_socket;
+mod reload;
+mod resource;
+mod secrets;
+mod signals;
+mod stop;
+mod tell;
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, raise};
+
+use crate::config;
+use crate::quadlet::Spec;
+use crate::quadlet::spec::Request;
+use crate::unit::UnitName;
+
+/// The exit code for what is wrong with the request or its surroundings, not with the container (docker-run(1)).
+pub const OWN_ERROR: u8 = 125;
+
+/// How the supervisor ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With this exit code.
+    Code(u8),
+    /// By SIGUSR2, for which the unit has RestartForceExitStatus=: the Engine took the container with it.
+    Again,
+}
+
+/// What went wrong before or beside the container, in a sentence for the status line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(String);
+
+impl From<crate::docker::Error> for Failure {
+    fn from(error: crate::docker::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a supervisor works with.
+struct Job {
+    spec: Spec,
+    socket: PathBuf,
+    /// The folder below /run for what the container sees of this host: secrets, the notify socket.
+    directory: PathBuf,
+}
+
+/// Does what the spec of `unit` says.
+pub async fn run(unit: &str) -> Ending {
+    let result = match job(unit) {
+        Ok(job) => serve(&job).await,
+        Err(failure) => Err(failure),
+    };
+    result.unwrap_or_else(|failure| {
+        tell::failure(&failure);
+        Ending::Code(OWN_ERROR)
+    })
+}
+
+async fn serve(job: &Job) -> Result<Ending, Failure> {
+    let mut signals = signals::Signals::new()?;
+    match &job.spec.request {
+        Request::Container(container) => container::run(job, container, &mut signals).await,
+        _ => tokio::select! {
+            made = resource::make(job) => made.map(|()| Ending::Code(0)),
+            () = signals.stop() => Ok(Ending::Code(0)),
+        },
+    }
+}
+
+/// Removes the container of `unit`, unless its supervisor ended by itself and removed it.
+pub async fn clean_up(unit: &str) -> Ending {
+    let result = async {
+        let job = job(unit)?;
+        match engine::if_up(&job.socket).await {
+            Some(engine) => leftovers::remove_all(&engine, &job.spec.unit).await,
+            // Whoever starts the unit again removes it.
+            None => Ok(()),
+        }
+    };
+    match result.await {
+        Ok(()) => Ending::Code(0),
+        Err(failure) => {
+            tracing::error!("{failure}");
+            Ending::Code(OWN_ERROR)
+        }
+    }
+}
+
+/// Ends this process by the signal that the unit's RestartForceExitStatus= names.
+pub fn end_for_another_start() {
+    let _ = raise(Signal::SIGUSR2);
+}
+
+fn job(unit: &str) -> Result<Job, Failure> {
+    // The name becomes part of paths.
+    UnitName::parse(unit).map_err(|error| Failure(format!("'{unit}' is not the name of a unit: {error}")))?;
+    let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())
+        .map_err(|error| Failure(error.to_string()))?;
+    let path = Path::new(config::STATE_DIRECTORY).join("units").join(unit).join("spec.json");
+    let text = std::fs::read(&path).map_err(|error| {
+        Failure(format!("{}: {error}; the agent writes it: see 'sculler explain {unit}'", path.display()))
+    })?;
+    let spec: Spec = serde_json::from_slice(&text).map_err(|error| {
+        Failure(format!("{}: {error}; written by another version of sculler? Restart sculler.service", path.display()))
+    })?;
+    if spec.unit != unit {
+        return Err(Failure(format!("{} is for {}, not for {unit}", path.display(), spec.unit)));
+    }
+    let directory = Path::new("/run/sculler/containers").join(unit);
+    Ok(Job { spec, socket: settings.docker_socket, directory })
+}

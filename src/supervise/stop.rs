@@ -1,0 +1,52 @@
+//! A stop that systemd asked for.
+
+use std::time::Duration;
+
+use crate::quadlet::spec::Container;
+use crate::systemd::Systemd;
+
+use super::container::{remove, report, short};
+use super::{Ending, Failure, Job, engine, exit, tell};
+
+/// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
+const DEFAULT_TIMEOUT: u64 = 10;
+
+/// What removing the container may take after its end.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Stops the container, removes it, and ends as it did.
+pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&str>) -> Result<Ending, Failure> {
+    let timeout = timeout(spec);
+    tell::stopping(&format!("Stopping container {}", short(id)), timeout + MARGIN);
+    let Some(engine) = engine::if_up(&job.socket).await else {
+        return stop_without_engine(spec, id).await;
+    };
+    match engine.stop(id, timeout).await {
+        Ok(()) => {}
+        Err(error) if error.is_missing() => {}
+        Err(error) => return Err(Failure(format!("Container {} cannot be stopped: {error}", short(id)))),
+    }
+    let state = engine.container(id).await?.map(|container| container.state).unwrap_or_default();
+    remove(job, &engine, id).await;
+    let verdict = exit::verdict(&state, true, stop_signal);
+    report(&verdict);
+    Ok(Ending::Code(verdict.code))
+}
+
+/// Without an Engine, systemd stops the container's scope: by itself if the scope is bound to the unit.
+async fn stop_without_engine(spec: &Container, id: &str) -> Result<Ending, Failure> {
+    tracing::warn!("Docker is down; systemd stops container {}", short(id));
+    if !spec.create.host_config.annotations.contains_key("org.systemd.property.BindsTo") {
+        let systemd = Systemd::connect().await.map_err(|error| Failure(error.to_string()))?;
+        if let Err(error) = systemd.stop(&format!("docker-{id}.scope")).await {
+            tracing::debug!("{error}");
+        }
+    }
+    Ok(Ending::Code(0))
+}
+
+/// How long the container may take to end.
+pub fn timeout(spec: &Container) -> Duration {
+    let seconds = spec.create.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok());
+    Duration::from_secs(seconds.unwrap_or(DEFAULT_TIMEOUT))
+}

@@ -1,0 +1,296 @@
+//! The main process of a container's service, from specs and services written by hand.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::agent::SOON;
+use crate::host::{Host, Suite, sculler_binary};
+
+/// A container's spec with a shell script as its command.
+fn script(name: &str, script: &str) -> Value {
+    json!({
+        "name": name, "image": "busybox:latest", "pull": { "policy": "missing", "retries": 0 },
+        "notify": "started", "oneshot": false, "start": {}, "mounts": [],
+        "create": {
+            "Image": "busybox:latest", "Cmd": ["sh", "-c", script],
+            "Labels": { "OBJECT_SYSTEMD_UNIT": format!("{name}.service") },
+            "HostConfig": {
+                "LogConfig": { "Type": "journald", "Config": { "labels": "OBJECT_SYSTEMD_UNIT" } },
+            },
+        },
+    })
+}
+
+/// Ends at once when it is told to.
+const PATIENT: &str = "trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done";
+
+impl Host {
+    fn with_supervisor(label: &str, suite: Suite) -> Host {
+        let host = Host::boot(label).suite(suite).docker().up();
+        let binary = std::fs::read(sculler_binary()).unwrap_or_else(|error| host.fail(&error.to_string()));
+        std::fs::write(host.path("/usr/bin/sculler"), binary).unwrap_or_else(|error| host.fail(&error.to_string()));
+        host.sh("chmod 755 /usr/bin/sculler");
+        host
+    }
+
+    /// Writes a spec and its service; `options` go into `[Service]`.
+    fn supervise(&self, name: &str, mut container: Value, options: &str) {
+        let unit = format!("{name}.service");
+        // What is tried here is the binding of systemd 257; bookworm has neither.
+        let is_old = self.sh("systemctl --version").starts_with("systemd 252");
+        if !is_old {
+            container["create"]["HostConfig"]["Annotations"] = json!({
+                "org.systemd.property.BindsTo": format!("['{unit}']"),
+                "org.systemd.property.Before": format!("['{unit}']"),
+                "org.systemd.property.TimeoutStopSec": "@t 20000000",
+            });
+        }
+        let platform = match is_old {
+            false => "Type=notify-reload\nRestartMode=direct".to_owned(),
+            true => format!(
+                "Type=notify\nExecReload=/bin/kill -HUP $MAINPID\nExecStopPost=/usr/bin/sculler supervise --clean-up {unit}"
+            ),
+        };
+        let run: String = self
+            .sh(&format!("printf %s '{}' | sha256sum", container.to_string().replace('\'', "")))
+            .chars()
+            .take(64)
+            .collect();
+        let spec = json!({
+            "version": 1, "unit": unit, "source": format!("/etc/sculler/units/{name}.container"), "run": run,
+            "container": container,
+        });
+        self.make_dir(&format!("/var/lib/sculler/units/{unit}"));
+        self.write(&format!("/var/lib/sculler/units/{unit}/spec.json"), &spec.to_string());
+        self.write(
+            &format!("/etc/systemd/system/{unit}"),
+            &format!(
+                "[Unit]\nAfter=docker.service\nRequires=docker.service\n[Service]\n{platform}\nRestartSec=100ms\n\
+                 RestartForceExitStatus=SIGUSR2\nExecStart=/usr/bin/sculler supervise {unit}\n{options}\n"
+            ),
+        );
+        self.sh("systemctl daemon-reload");
+    }
+
+    /// What identifies a run of a container: its ID and its first process.
+    fn container(&self, name: &str) -> String {
+        self.try_sh(&format!("docker inspect -f '{{{{.Id}}}} {{{{.State.Pid}}}}' {name}")).stdout.trim().to_owned()
+    }
+
+    fn status_text(&self, unit: &str) -> String {
+        self.property(unit, "StatusText")
+    }
+
+    fn wait_text(&self, unit: &str, text: &str) {
+        self.wait_until(&format!("{unit} says '{text}'"), SOON, || self.status_text(unit).contains(text));
+    }
+
+    fn wait_state(&self, unit: &str, state: &str) {
+        self.wait_for_unit(unit, "ActiveState", state, SOON);
+    }
+}
+
+#[test]
+fn a_container_is_a_service() {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::with_supervisor("supervise", suite);
+        let mut spec = script("web", PATIENT);
+        spec["reload"] = json!({ "command": ["sh", "-c", "echo again; exit 3"] });
+        host.supervise("web", spec, "");
+        host.sh("systemctl start web");
+        let line = host.status_text("web.service");
+        for part in ["Container web (", "PID ", "image busybox:latest"] {
+            assert!(line.contains(part), "{line}");
+        }
+        host.wait_until("its lines are in the unit's journal", SOON, || {
+            host.sh("journalctl --sync; journalctl -u web -o cat").lines().any(|line| line == "up")
+        });
+        // A reload that fails leaves the container running, and says so.
+        host.sh("systemctl reload web");
+        host.wait_text("web.service", "ended with exit code 3: again");
+        assert!(host.is_active("web.service"));
+        host.sh("systemctl stop web");
+        assert_eq!(host.property("web.service", "Result"), "success");
+        assert_eq!(host.container("web"), "");
+
+        // Exit codes are the container's.
+        for (command, code, result) in
+            [("exit 7", "7", "exit-code"), ("exit 255", "255", "exit-code"), ("exit 0", "0", "success")]
+        {
+            host.supervise("ends", script("ends", &format!("sleep 1; {command}")), "");
+            host.sh("systemctl start ends");
+            host.wait_until(command, SOON, || {
+                ["failed", "inactive"].contains(&host.property("ends.service", "ActiveState").as_str())
+            });
+            if code != "0" {
+                assert_eq!(host.property("ends.service", "ExecMainStatus"), code);
+            }
+            assert_eq!(host.property("ends.service", "Result"), result);
+            assert_eq!(host.container("ends"), "");
+        }
+
+        // What ignores its stop signal is killed, and that is no failure.
+        let mut stubborn = script("stubborn", "trap '' TERM; while :; do sleep 0.1; done");
+        stubborn["create"]["StopTimeout"] = 1.into();
+        host.supervise("stubborn", stubborn, "");
+        host.sh("systemctl start stubborn; systemctl stop stubborn");
+        assert_eq!(host.property("stubborn.service", "Result"), "success");
+
+        // Nothing is left of a supervisor that was killed for good.
+        host.sh("systemctl start web; systemctl kill -s KILL web");
+        host.wait_state("web.service", "failed");
+        host.wait_until("the container is gone", SOON, || !host.sh("docker ps -q").lines().any(|id| !id.is_empty()));
+    }
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let host = Host::with_supervisor("cannot", Suite::Trixie);
+    host.sh("docker pull -q busybox:latest; docker create --name web busybox:latest true");
+    let stranger = host.container("web");
+    host.supervise("web", script("web", PATIENT), "");
+    assert!(!host.try_sh("systemctl start web").ok());
+    let text = host.status_text("web.service");
+    assert!(text.contains("The name 'web' is taken") && text.contains("docker rm -f web"), "{text}");
+    assert_eq!(host.property("web.service", "ExecMainStatus"), "125");
+    assert_eq!(host.container("web"), stranger);
+
+    let mut missing = script("missing", PATIENT);
+    missing["image"] = "nothing:here".into();
+    host.supervise("missing", missing.clone(), "");
+    assert!(!host.try_sh("systemctl start missing").ok());
+    let text = host.status_text("missing.service");
+    assert!(text.contains("The image nothing:here cannot be pulled"), "{text}");
+    missing["pull"]["policy"] = "never".into();
+    host.supervise("missing", missing, "");
+    assert!(!host.try_sh("systemctl start missing").ok());
+    assert!(host.status_text("missing.service").contains("Pull=never"));
+
+    let mut port = script("port", PATIENT);
+    port["create"]["HostConfig"]["PortBindings"] = json!({ "80/tcp": [{ "HostPort": "5000" }] });
+    port["create"]["ExposedPorts"] = json!({ "80/tcp": {} });
+    host.supervise("port", port, "");
+    assert!(!host.try_sh("systemctl start port").ok());
+    let text = host.status_text("port.service");
+    assert!(text.contains("5000"), "{text}");
+    assert_eq!(host.container("port"), "");
+}
+
+#[test]
+fn readiness_is_whose_notify_says() {
+    let host = Host::with_supervisor("ready", Suite::Trixie);
+    let mut healthy = script("healthy", PATIENT);
+    healthy["notify"] = "healthy".into();
+    healthy["on_unhealthy"] = "kill".into();
+    healthy["create"]["Healthcheck"] = json!({
+        "Test": ["CMD-SHELL", "test -e /well"], "Interval": 1_000_000_000, "Timeout": 5_000_000_000_u64, "Retries": 1,
+        "StartPeriod": 60_000_000_000_u64,
+    });
+    host.supervise("healthy", healthy, "");
+    host.sh("systemctl start --no-block healthy");
+    host.wait_text("healthy.service", "waiting for its first successful health check");
+    assert_eq!(host.property("healthy.service", "ActiveState"), "activating");
+    host.sh("docker exec healthy touch /well");
+    host.wait_active("healthy.service");
+    host.sh("docker exec healthy rm /well");
+    host.wait_state("healthy.service", "failed");
+    assert_eq!(host.property("healthy.service", "ExecMainStatus"), "137");
+
+    let own = "sleep 1; busybox nc -w1 -uU $NOTIFY_SOCKET </dev/null 2>/dev/null; ls -l $NOTIFY_SOCKET; sleep 3600";
+    let mut container = script("own", own);
+    container["notify"] = "container".into();
+    host.supervise("own", container, "");
+    host.sh("systemctl start --no-block own");
+    host.wait_text("own.service", "waiting for its READY=1");
+    // busybox has no client for such sockets: the message goes the way that the container's would.
+    host.sh(
+        "python3 -c 'import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
+         s.sendto(b\"READY=1\\nMAINPID=1\\nSTATUS=all is well\", \
+         \"/run/sculler/containers/own.service/notify/notify.sock\")' || perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); \
+         send(S, \"READY=1\\nMAINPID=1\\nSTATUS=all is well\", 0, \
+         sockaddr_un(\"/run/sculler/containers/own.service/notify/notify.sock\")) or die'",
+    );
+    host.wait_active("own.service");
+    host.wait_text("own.service", "all is well");
+    assert!(host.try_sh("docker exec own test -S /run/notify/notify.sock").ok());
+
+    let mut once = script("once", "sleep 1; echo done");
+    once["oneshot"] = true.into();
+    host.supervise("once", once, "Type=oneshot");
+    host.sh("systemctl start once");
+    assert_eq!(host.property("once.service", "Result"), "success");
+}
+
+#[test]
+fn a_container_survives_its_supervisor() {
+    let host = Host::with_supervisor("adopt", Suite::Trixie);
+    host.supervise("web", script("web", PATIENT), "Restart=on-failure");
+    host.sh("systemctl start web");
+    let before = host.container("web");
+    let supervisor = host.property("web.service", "MainPID");
+    host.sh(&format!("kill -9 {supervisor}"));
+    host.wait_until("another supervisor", SOON, || {
+        host.is_active("web.service")
+            && ![supervisor.as_str(), "0"].contains(&host.property("web.service", "MainPID").as_str())
+    });
+    assert_eq!(host.container("web"), before);
+
+    // By hand: a restart is followed, a stop is a stop, a kill or removal is a failure.
+    host.sh("docker restart -t 1 web");
+    host.wait_until("the status names the new process", SOON, || {
+        let pid = host.container("web").split(' ').nth(1).unwrap_or("none").to_owned();
+        host.status_text("web.service").contains(&format!("PID {pid},"))
+    });
+    assert_eq!(host.property("web.service", "NRestarts"), "1");
+    host.sh("docker stop -t 1 web");
+    host.wait_state("web.service", "inactive");
+    assert_eq!(host.property("web.service", "Result"), "success");
+    for command in ["docker kill web", "docker rm -f web"] {
+        host.sh("systemctl restart web");
+        let before = host.container("web");
+        host.sh(command);
+        host.wait_until(command, SOON, || {
+            let now = host.container("web");
+            !now.is_empty() && now != before && host.is_active("web.service")
+        });
+    }
+}
+
+#[test]
+fn a_container_follows_dockerd() {
+    let host = Host::with_supervisor("dockerd", Suite::Trixie);
+    host.supervise("web", script("web", PATIENT), "Restart=on-failure");
+    host.sh("systemctl start web");
+    let mut before = host.container("web");
+    for command in ["systemctl restart docker", "kill -9 $(cat /run/docker.pid)"] {
+        host.sh("systemctl reset-failed docker");
+        host.sh(command);
+        host.wait_until(command, SOON * 2, || {
+            let now = host.container("web");
+            !now.is_empty() && now != before && !now.ends_with(" 0") && host.is_active("web.service")
+        });
+        before = host.container("web");
+    }
+
+    // With live-restore the container outlives every end of dockerd, and nobody starts one that was stopped.
+    let text = host.read("/etc/systemd/system/web.service").replace("Requires=docker", "Wants=docker");
+    host.write("/etc/systemd/system/web.service", &text);
+    let settings = host.read("/etc/docker/daemon.json").replacen('{', "{\"live-restore\": true, ", 1);
+    host.write("/etc/docker/daemon.json", &settings);
+    host.sh("systemctl daemon-reload; systemctl reload docker; systemctl restart web");
+    let before = host.container("web");
+    for command in ["systemctl restart docker", "kill -9 $(cat /run/docker.pid)"] {
+        host.sh("systemctl reset-failed docker");
+        let supervisor = host.property("web.service", "MainPID");
+        host.sh(command);
+        host.wait_until(command, SOON * 2, || host.container("web") == before);
+        host.wait_text("web.service", "Container web (");
+        assert_eq!(host.property("web.service", "MainPID"), supervisor);
+    }
+    host.sh("systemctl stop docker.socket docker; systemctl start docker.socket");
+    host.wait_text("web.service", "docker.service is down");
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
+    assert!(host.is_active("web.service"));
+}
