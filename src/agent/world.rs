@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
+use crate::docker;
 use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
@@ -74,6 +75,8 @@ pub struct Host {
     trials: Trials,
     watch_failure: Option<String>,
     platform: Option<Platform>,
+    engine: Option<docker::Facts>,
+    docker_socket: PathBuf,
 }
 
 /// Where trial loads put their files for a moment.
@@ -109,6 +112,8 @@ impl Host {
             trials: Trials::new(),
             watch_failure: None,
             platform: None,
+            engine: None,
+            docker_socket: settings.docker_socket.clone(),
         })
     }
 
@@ -158,14 +163,30 @@ impl World for Host {
             let Ok(version) = systemd.version().await else { return Platform::default() };
             self.platform = Some(platform_of(&version));
         }
-        self.platform.clone().unwrap_or_default()
+        // An Engine that is down says nothing; it is asked in each pass until it was up once.
+        if self.engine.is_none()
+            && let Ok(systemd) = self.systemd().await
+        {
+            self.engine = docker::engine_facts(&systemd, &self.docker_socket).await;
+        }
+        let mut platform = self.platform.clone().unwrap_or_default();
+        if let Some(facts) = self.engine {
+            platform.docker_api = facts.api;
+            platform.live_restore = facts.live_restore;
+        }
+        platform
     }
 
     fn forget_platform(&mut self) {
         self.platform = None;
+        self.engine = None;
     }
 
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
+        if self.docker_socket != settings.docker_socket {
+            self.docker_socket = settings.docker_socket.clone();
+            self.engine = None;
+        }
         if self.unit_dir != settings.unit_dir {
             self.unit_dir = settings.unit_dir.clone();
             self.source = Source::new(self.memory.known_files());
@@ -235,8 +256,7 @@ impl World for Host {
     }
 }
 
-/// The one place where it is found out what is rendered for. The Engine's part stays at its defaults until there is
-/// somebody to ask it.
+/// What is rendered for, as far as systemd and the host tell; the Engine's part stays at its defaults.
 fn platform_of(systemd: &str) -> Platform {
     let unknown = Platform::default();
     let digits = systemd.find(|c: char| !c.is_ascii_digit()).map_or(systemd, |end| &systemd[..end]);

@@ -7,14 +7,18 @@ use serde::Deserialize;
 
 use super::Error;
 use super::http::{Request, Response};
-use super::service::{ServiceState, service_state};
+use super::service::{ServiceState, service_state_by};
 use crate::host::ApiVersion;
+use crate::systemd::Systemd;
 
 /// The newest version that this code was written for; a newer Engine is asked in this one.
 const NEWEST: ApiVersion = ApiVersion(1, 51);
 
 /// How long an Engine that is up may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long somebody who has other things to do waits for it.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A Docker Engine that answered.
 #[derive(Debug, Clone)]
@@ -52,8 +56,11 @@ impl Engine {
     /// Finds out which version of the API to speak. Connecting starts an Engine that its socket unit would start.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
         let version = version(socket).await?;
-        let api = chosen(&version)?;
-        Ok(Self { socket: socket.to_owned(), api, prefix: format!("/v{api}") })
+        Ok(Self::speaking(socket, chosen(&version)?))
+    }
+
+    fn speaking(socket: &Path, api: ApiVersion) -> Self {
+        Self { socket: socket.to_owned(), api, prefix: format!("/v{api}") }
     }
 
     /// The version that is spoken.
@@ -72,15 +79,26 @@ impl Engine {
     }
 }
 
-/// What rendering has to know of the Engine; `None` if it is not up: it is never started by asking.
-pub async fn engine_facts(socket: &Path) -> Result<Option<Facts>, Error> {
-    if service_state().await != ServiceState::Up {
-        return Ok(None);
+/// What rendering has to know of the Engine; `None` if it is not up, or does not answer at once: it is never started by
+/// asking, and nobody waits for it.
+pub async fn engine_facts(systemd: &Systemd, socket: &Path) -> Option<Facts> {
+    if service_state_by(systemd).await != ServiceState::Up || !socket.exists() {
+        return None;
     }
-    let version = version(socket).await?;
-    let api = parsed(&version.api_version)?;
-    let live_restore = Engine::connect(socket).await?.live_restore().await?;
-    Ok(Some(Facts { api, live_restore }))
+    let asked = async {
+        let version = version(socket).await?;
+        let api = parsed(&version.api_version)?;
+        let engine = Engine::speaking(socket, chosen(&version)?);
+        Ok::<_, Error>(Facts { api, live_restore: engine.live_restore().await? })
+    };
+    match tokio::time::timeout(AT_ONCE, asked).await {
+        Ok(Ok(facts)) => Some(facts),
+        Ok(Err(error)) => {
+            tracing::debug!("{error}");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 async fn version(socket: &Path) -> Result<Version, Error> {

@@ -18,15 +18,19 @@ pub enum ServiceState {
 
 const SERVICE: &str = "docker.service";
 
-/// Asks systemd.
+/// Asks systemd over a connection of its own.
 pub async fn service_state() -> ServiceState {
-    let systemd = match Systemd::connect().await {
-        Ok(systemd) => systemd,
+    match Systemd::connect().await {
+        Ok(systemd) => service_state_by(&systemd).await,
         Err(error) => {
             tracing::debug!("docker.service is taken to be up: {error}");
-            return ServiceState::Up;
+            ServiceState::Up
         }
-    };
+    }
+}
+
+/// Asks systemd.
+pub async fn service_state_by(systemd: &Systemd) -> ServiceState {
     let states = match systemd.states(&[SERVICE]).await {
         Ok(states) => states,
         Err(error) => {

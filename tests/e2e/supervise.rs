@@ -294,3 +294,35 @@ fn a_container_follows_dockerd() {
     assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
     assert!(host.is_active("web.service"));
 }
+
+#[test]
+fn a_dropped_quadlet_file_becomes_a_running_container() {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::boot("dropped").suite(suite).docker().with_agent();
+        let select = "[X-Fleet]\nGlobal=true\n";
+        host.put("data.volume", &format!("[Volume]\n{select}"));
+        host.put("inner.network", &format!("[Network]\nSubnet=10.77.0.0/24\n{select}"));
+        let container = |extra: &str| {
+            format!(
+                "[Container]\nImage=nginx:latest\nContainerName=web\nVolume=data.volume:/data\nNetwork=inner.network\n\
+                 ReloadSignal=HUP\n{extra}\n{select}"
+            )
+        };
+        host.put("web.container", &container("Environment=A=1"));
+        host.wait_active("web.service");
+        let first = host.container("web");
+        assert!(host.sh("docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' web").contains("systemd-data"));
+        assert!(host.sh("docker inspect -f '{{json .NetworkSettings.Networks}}' web").contains("systemd-inner"));
+        host.sh("systemctl reload web");
+        assert!(host.status_text("web.service").contains("reloaded by"));
+        assert_eq!(host.container("web"), first);
+        host.put("web.container", &container("Environment=A=2"));
+        host.wait_until("the edit is in effect", SOON, || {
+            host.try_sh("docker exec web printenv A").stdout.trim() == "2" && host.is_active("web.service")
+        });
+        host.take_out("web.container");
+        host.wait_until("the container is gone", SOON, || host.container("web").is_empty());
+        // Data outlives its container.
+        assert!(host.sh("docker volume ls -q").contains("systemd-data"));
+    }
+}
