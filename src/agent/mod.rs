@@ -173,7 +173,7 @@ impl<W: World> Agent<W> {
             targets: &targets,
         };
         let before = std::mem::take(&mut self.resolution);
-        self.resolution = render::resolve_again(&before, &units, &inputs).runnable(&units);
+        self.resolution = render::resolve_again(&before, &units, &inputs);
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));

@@ -66,7 +66,7 @@ impl Context {
             installed: &sources,
             targets: &targets,
         };
-        let resolution = render::resolve(&units, &inputs).runnable(&units);
+        let resolution = render::resolve(&units, &inputs);
         Ok(Directory { look, units, resolution })
     }
 

@@ -69,28 +69,6 @@ pub enum Ruling {
     },
 }
 
-/// Containers need the supervisor: until it is there, the agent leaves them alone.
-const RUNS_CONTAINERS: bool = true;
-
-impl Resolution {
-    /// What the agent can carry out of it.
-    pub fn runnable(mut self, units: &[Arc<Unit>]) -> Self {
-        if RUNS_CONTAINERS {
-            return self;
-        }
-        for (verdict, unit) in self.verdicts.iter_mut().zip(units) {
-            if unit.service.is_some() && matches!(verdict.ruling, Ruling::Taken { .. }) {
-                let message = "containers as units of their own are not run by this version of sculler; write a \
-                               .service that calls docker";
-                verdict.ruling = Ruling::Invalid { errors: vec![unit.finding(message)] };
-                self.kept.insert(verdict.runs_as.clone());
-            }
-        }
-        self.desired.retain(|_, desired| desired.spec.is_none());
-        self
-    }
-}
-
 impl Ruling {
     /// `taken`, `not-taken` or `invalid`.
     pub fn word(&self) -> &'static str {
