@@ -104,7 +104,7 @@ fn a_dropped_container_is_a_service() {
         // What cannot be translated keeps what runs.
         host.put("web.container", &container(&format!("{red}\nEnviroment=A=1"), ""));
         let problem = host.wait_problem("Enviroment");
-        assert!(problem.contains(&format!("{UNITS}/web.container:6:")), "{problem}");
+        assert!(problem.contains(&format!("{UNITS}/web.container:7:")), "{problem}");
         host.assert_untouched("web.service", &before);
         assert!(host.page().contains("a page of ours"));
 
