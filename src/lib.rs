@@ -5,8 +5,8 @@
 //! [`observe`] asks what is there already, [`plan`] names the steps from here to there, [`apply`] takes them, and
 //! [`status`] remembers and publishes what nobody else can tell. [`agent`] is the loop around all of it. [`systemd`] is
 //! the only place that talks to the service manager, [`docker`] the only one that talks to Docker Engine. [`supervise`] is
-//! the main process of a container's service. [`convert`] is for people: it proposes a `.container` file for a service that
-//! runs `docker run`. [`unit`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
+//! the main process of a container's service. [`convert`] is for people: it proposes a `.container` file for a
+//! service that runs `docker run`. [`unit`], [`quadlet`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
 
 #![deny(unsafe_code)]
 

@@ -6,6 +6,7 @@ use super::Agent;
 use super::jobs::{self, Job};
 use super::world::World;
 use crate::apply::{Done, Failure, Outcome};
+use crate::docker;
 use crate::plan::Action;
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
@@ -66,6 +67,11 @@ impl<W: World> Agent<W> {
     /// True if the event calls for a pass.
     pub(super) fn event(&mut self, event: Event) -> bool {
         match event {
+            // Another version, or live-restore switched: that is asked anew after a start, restart or reload.
+            Event::JobRemoved { unit, .. } if unit == docker::SERVICE => {
+                self.world.forget_platform();
+                true
+            }
             Event::JobRemoved { id, result, .. } => {
                 let Some(job) = self.jobs.remove(id) else { return false };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());

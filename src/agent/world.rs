@@ -29,7 +29,7 @@ pub trait World {
     /// The versions of what runs here.
     fn platform(&mut self) -> impl Future<Output = Platform>;
 
-    /// Another systemd may run here now.
+    /// Another systemd or Docker Engine may run here now, or the same one with other settings.
     fn forget_platform(&mut self);
 
     /// What the unit directory says now.
@@ -76,6 +76,8 @@ pub struct Host {
     watch_failure: Option<String>,
     platform: Option<Platform>,
     engine: Option<docker::Facts>,
+    /// Whether `engine` is what the Engine that runs now said.
+    engine_is_current: bool,
     docker_socket: PathBuf,
 }
 
@@ -113,6 +115,7 @@ impl Host {
             watch_failure: None,
             platform: None,
             engine: None,
+            engine_is_current: false,
             docker_socket: settings.docker_socket.clone(),
         })
     }
@@ -163,11 +166,13 @@ impl World for Host {
             let Ok(version) = systemd.version().await else { return Platform::default() };
             self.platform = Some(platform_of(&version));
         }
-        // An Engine that is down says nothing; it is asked in each pass until it was up once.
-        if self.engine.is_none()
+        // An Engine that is down says nothing: what it said last stays, lest its stop changed the text of every container.
+        if !self.engine_is_current
             && let Ok(systemd) = self.systemd().await
+            && let Some(facts) = docker::engine_facts(&systemd, &self.docker_socket).await
         {
-            self.engine = docker::engine_facts(&systemd, &self.docker_socket).await;
+            self.engine = Some(facts);
+            self.engine_is_current = true;
         }
         let mut platform = self.platform.clone().unwrap_or_default();
         if let Some(facts) = self.engine {
@@ -179,13 +184,13 @@ impl World for Host {
 
     fn forget_platform(&mut self) {
         self.platform = None;
-        self.engine = None;
+        self.engine_is_current = false;
     }
 
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
         if self.docker_socket != settings.docker_socket {
             self.docker_socket = settings.docker_socket.clone();
-            self.engine = None;
+            self.engine_is_current = false;
         }
         if self.unit_dir != settings.unit_dir {
             self.unit_dir = settings.unit_dir.clone();

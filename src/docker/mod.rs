@@ -20,7 +20,7 @@ pub use engine::{Engine, Facts, engine_facts};
 pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
 pub use resources::{NetworkInfo, VolumeInfo};
-pub use service::{ServiceState, service_state};
+pub use service::{SERVICE, ServiceState, service_state};
 
 use std::path::PathBuf;
 

@@ -16,7 +16,8 @@ pub enum ServiceState {
     Down,
 }
 
-const SERVICE: &str = "docker.service";
+/// The Engine's unit.
+pub const SERVICE: &str = "docker.service";
 
 /// Asks systemd over a connection of its own.
 pub async fn service_state() -> ServiceState {

@@ -10,6 +10,7 @@ mod boot;
 mod bus;
 mod by_hand;
 mod commands;
+mod containers;
 mod directory;
 mod doctor;
 mod edits;

@@ -314,7 +314,7 @@ fn a_dropped_quadlet_file_becomes_a_running_container() {
         assert!(host.sh("docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' web").contains("systemd-data"));
         assert!(host.sh("docker inspect -f '{{json .NetworkSettings.Networks}}' web").contains("systemd-inner"));
         host.sh("systemctl reload web");
-        assert!(host.status_text("web.service").contains("reloaded by"));
+        host.wait_text("web.service", "reloaded by");
         assert_eq!(host.container("web"), first);
         host.put("web.container", &container("Environment=A=2"));
         host.wait_until("the edit is in effect", SOON, || {
