@@ -51,6 +51,6 @@ impl Journal {
     }
 }
 
-fn is_quadlet(text: &String) -> bool {
+fn is_quadlet(text: &str) -> bool {
     context::unit_name(text).is_ok_and(|name| name.unit_type().is_quadlet())
 }
