@@ -112,9 +112,7 @@ fn a_dropped_container_is_a_service() {
         host.wait_gone("web.service");
         assert_eq!(host.inspect("web", "{{.Id}}"), "");
         assert!(!host.exists(&format!("{ATTACHED}/sculler-web.slice")));
-        host.wait_until("the slice is gone", SOON, || {
-            host.property("sculler-web.slice", "ActiveState") == "inactive"
-        });
+        host.wait_until("the slice is gone", SOON, || host.property("sculler-web.slice", "ActiveState") == "inactive");
         assert_eq!(host.property("lines.service", "ActiveState"), "active");
         assert!(!host.sh("systemctl --failed --no-legend").contains("web"));
     }
@@ -188,7 +186,9 @@ fn a_container_is_up_when_it_is_healthy() {
         let host = Host::boot("healthy").suite(suite).docker().with_agent();
         host.put(
             "well.container",
-            &patient("ContainerName=well\nNotify=healthy\nHealthCmd=test -e /well\nHealthInterval=1s\nHealthRetries=99"),
+            &patient(
+                "ContainerName=well\nNotify=healthy\nHealthCmd=test -e /well\nHealthInterval=1s\nHealthRetries=99",
+            ),
         );
         host.wait_for_unit("well.service", "ActiveState", "activating", SOON);
         host.wait_until("the container runs", SOON, || host.inspect("well", "{{.State.Running}}") == "true");
