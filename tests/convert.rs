@@ -9,6 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sculler::convert::flags::{DOCKER, Fate as FlagFate, PODMAN};
 use sculler::convert::{Fate, convert, quote, warnings};
+use sculler::quadlet;
 use sculler::unit::{TextFile, Unit, UnitName};
 
 #[test]
@@ -115,13 +116,15 @@ fn report_unit(unit: &Unit, report: &mut String) {
                 writeln!(report, "{}:{}:{}: {fate}: {}", path(place.file), place.line, place.column, note.message)
                     .unwrap();
             }
-            // What is proposed is a file that nothing is wrong with.
+            // What is wrong with the proposed file is said.
             let file =
                 TextFile { path: "a.container".into(), text: conversion.text.as_bytes().into(), is_private: false };
             let name = UnitName::parse(&conversion.file_name).unwrap();
-            let errors: Vec<String> =
-                Unit::read(name, Arc::new(file), Vec::new()).errors().map(ToString::to_string).collect();
-            assert_eq!(errors, [""; 0], "{}", conversion.text);
+            let proposed = quadlet::complete(Unit::read(name, Arc::new(file), Vec::new()), |_| Vec::new());
+            for error in proposed.errors() {
+                let message = &error.diagnostic.message;
+                assert!(conversion.notes.iter().any(|note| note.message.ends_with(message)), "{error}");
+            }
         }
     }
     for warning in warnings(unit) {

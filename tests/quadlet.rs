@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sculler::host::{Host, MachineId, Platform, System};
+use sculler::host::{ApiVersion, Host, MachineId, Platform, System};
 use sculler::quadlet::spec::Container;
 use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, key_list, options, references};
 use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
@@ -55,6 +55,63 @@ fn every_key_has_a_case() {
         .map(|(section, key)| format!("[{section}] {key}="))
         .collect();
     assert!(lacking.is_empty(), "no case below tests/quadlet has:\n{}", lacking.join("\n"));
+}
+
+/// Misspelt fields are dropped by the Engine without a word, and so are those that it is too old for.
+#[test]
+fn every_field_is_in_the_api_that_its_host_speaks() {
+    let table = include_str!("quadlet-fields.txt");
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    let fields: BTreeMap<&str, ApiVersion> =
+        lines.filter_map(|line| line.split_once(' ')).map(|(since, field)| (field, since.parse().unwrap())).collect();
+    let mut seen = BTreeSet::new();
+    for case in cases_of_quadlet() {
+        let found = report(&case);
+        for (file, shown) in found.as_object().unwrap() {
+            let mut of_file = BTreeSet::new();
+            collect_fields(&shown["container"]["create"], "", &mut of_file);
+            for field in &of_file {
+                let since = fields.get(field.as_str());
+                let since = since.unwrap_or_else(|| panic!("{file}: {field} is not in tests/quadlet-fields.txt"));
+                let spoken = platform(&case).docker_api;
+                assert!(*since <= spoken, "{}: {file}: {field} needs {since}, not {spoken}", case.display());
+            }
+            seen.extend(of_file);
+        }
+    }
+    let unseen: Vec<_> = fields.keys().filter(|field| !seen.contains(**field)).collect();
+    assert!(unseen.is_empty(), "no case has {unseen:?}");
+}
+
+/// Objects with keys of the user's.
+const FREE_MAPS: [&str; 10] = [
+    "Annotations",
+    "Config",
+    "DriverOpts",
+    "EndpointsConfig",
+    "ExposedPorts",
+    "Labels",
+    "PortBindings",
+    "Sysctls",
+    "Tmpfs",
+    "Volumes",
+];
+
+fn collect_fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect_fields(item, path, found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = format!("{path}.{name}").trim_start_matches('.').to_owned();
+                match value.as_object().filter(|_| FREE_MAPS.contains(&name.as_str())) {
+                    Some(map) => map.values().for_each(|value| collect_fields(value, &path, found)),
+                    None => collect_fields(value, &path, found),
+                }
+                found.insert(path);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[test]

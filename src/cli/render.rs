@@ -101,7 +101,8 @@ impl Render {
                 targets: &BTreeMap::new(),
             },
         );
-        let mut out = std::io::stdout().lock();
+        // Standard output by itself is written line by line
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let mut is_valid = true;
         // There is a verdict for each unit, in their order.
         for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
@@ -115,6 +116,7 @@ impl Render {
                 print(&mut out, &rendered)?;
             }
         }
+        out.flush()?;
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

@@ -21,7 +21,10 @@ mod write;
 pub use draft::{Fate, Note, Place};
 pub use warnings::warnings;
 
-use crate::unit::{Diagnostic, Finding, Unit, UnitType};
+use std::sync::Arc;
+
+use crate::quadlet;
+use crate::unit::{Diagnostic, Finding, TextFile, Unit, UnitName, UnitType};
 use draft::Draft;
 use flags::Fate as FlagFate;
 use quote::{Grammar, quote};
@@ -88,17 +91,27 @@ pub fn convert(unit: &Unit) -> Result<Conversion, Finding> {
     draft.notes.sort_by_key(|note| note.place);
     let files: Vec<String> = unit.drop_ins.iter().map(|file| format!("{}.d/{}", unit.name, file.file_name())).collect();
     let name = draft::last(&run.flags, "name").map(|used| used.value.as_str());
-    Ok(Conversion {
-        file_name: format!("{}.container", unit.name.stem()),
-        text: write::write(
-            &sheet,
-            &start,
-            &rest,
-            &draft,
-            &write::Names { unit: unit.name.as_str(), drop_ins: &files, container: name },
-        ),
-        notes: draft.notes,
-    })
+    let names = write::Names { unit: unit.name.as_str(), drop_ins: &files, container: name };
+    let text = write::write(&sheet, &start, &rest, &draft, &names);
+    let file_name = format!("{}.container", unit.name.stem());
+    let mut notes = refusals(unit, &file_name, &text);
+    notes.extend(draft.notes);
+    Ok(Conversion { file_name, text, notes })
+}
+
+/// Why the proposed file would not run as it is: what Docker's client leaves to the Engine or to a shell, or what has to
+/// be there beside the file.
+fn refusals(unit: &Unit, file_name: &str, text: &str) -> Vec<Note> {
+    let Ok(name) = UnitName::parse(file_name) else { return Vec::new() };
+    let path = unit.file.path.with_file_name(file_name);
+    let file = TextFile { path, text: text.as_bytes().into(), is_private: unit.file.is_private };
+    let proposed = quadlet::complete(Unit::read(name, Arc::new(file), Vec::new()), |_| Vec::new());
+    let note = |finding: &Finding| {
+        let Diagnostic { line, message, .. } = &finding.diagnostic;
+        let message = format!("line {line} of the proposed file has to be changed before it runs: {message}");
+        Note { place: Place::default(), fate: Fate::NotMapped, message }
+    };
+    proposed.errors().map(note).collect()
 }
 
 fn read(unit: &Unit) -> Result<Sheet, (usize, Diagnostic)> {

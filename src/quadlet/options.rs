@@ -60,13 +60,17 @@ const MODULE: Key = key(
 const GLOBAL_ARGS: Key = key(
     "GlobalArgs",
     Arguments,
-    Refused("there is no podman command to pass arguments to; use the key for what the argument does"),
+    Refused(
+        "there is no podman command to pass arguments to; use the key for what the argument does ('sculler help keys' lists them)",
+    ),
     "Arguments between podman and its subcommand",
 );
 const PODMAN_ARGS: Key = key(
     "PodmanArgs",
     Arguments,
-    Refused("there is no podman command to pass arguments to; use the key for what the argument does"),
+    Refused(
+        "there is no podman command to pass arguments to; use the key for what the argument does ('sculler help keys' lists them)",
+    ),
     "Arguments at the end of the podman command",
 );
 const SERVICE_NAME: Key =

@@ -15,6 +15,9 @@ use super::{build, image, network, volume};
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::{Digest, Entry, Finding, Section, Unit, UnitName, UnitType, digest};
 
+/// What most specs fit into, which spares growing them in small steps.
+const SPEC_SIZE: usize = 4096;
+
 /// What a Quadlet file becomes on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Translation {
@@ -34,20 +37,11 @@ pub struct Translation {
 
 /// Translates a file that this host takes. Whatever it asked of others is in the answer, also if it cannot be translated.
 pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Option<Translation>, Vec<Finding>) {
-    translate_read(unit, &Quadlet::read(unit), service, context)
-}
-
-fn translate_read(
-    unit: &Unit,
-    quadlet: &Quadlet,
-    service: &UnitName,
-    context: &Context<'_>,
-) -> (Option<Translation>, Vec<Finding>) {
+    let quadlet = Quadlet::read(unit);
     let mut findings = Vec::new();
-    let translation = Translator { unit, service, quadlet, context }.translate(&mut findings);
+    let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
     sort(&mut findings);
-    let is_valid = !findings.iter().any(Finding::is_error);
-    (translation.filter(|_| is_valid), findings)
+    (translation, findings)
 }
 
 /// What is wrong with a file whatever the host and the other files, as far as a translation tells. Lines with a `%` are
@@ -63,7 +57,9 @@ pub fn verify(unit: &Unit, quadlet: &Quadlet) -> Vec<Finding> {
         Some(Other::Taken(Resource { service, name, image: None, no_copy: false }))
     });
     let context = Context { host: &host, platform: &platform, others: &others };
-    let (_, mut findings) = translate_read(unit, quadlet, service, &context);
+    let mut findings = Vec::new();
+    Translator { unit, service, quadlet, context: &context }.parts(&mut findings);
+    sort(&mut findings);
     findings.retain(|finding| {
         let is_open = |(path, section): (&Path, &Section)| {
             let at = |entry: &&Entry| entry.line == finding.diagnostic.line && path == finding.path;
@@ -72,6 +68,14 @@ pub fn verify(unit: &Unit, quadlet: &Quadlet) -> Vec<Finding> {
         !quadlet.merged.sections().any(is_open)
     });
     findings
+}
+
+/// What a file says, before any of it is written down.
+struct Parts {
+    request: Option<Request>,
+    rendered: service::Service,
+    /// What the file's own section asked of others.
+    used: Asked,
 }
 
 struct Translator<'a> {
@@ -83,6 +87,12 @@ struct Translator<'a> {
 
 impl Translator<'_> {
     fn translate(&self, findings: &mut Vec<Finding>) -> Option<Translation> {
+        let Parts { request, rendered, used } = self.parts(findings);
+        let request = request.filter(|_| !findings.iter().any(Finding::is_error))?;
+        self.written(request, rendered, &used)
+    }
+
+    fn parts(&self, findings: &mut Vec<Finding>) -> Parts {
         let unit_type = self.unit.name.unit_type();
         let request = self.request(findings);
         // What the file's own section names has to be there first; what [Unit] names, has its own say in that.
@@ -96,9 +106,11 @@ impl Translator<'_> {
             needs: &needs,
             context: self.context,
         };
-        let rendered = source.render(findings);
-        let request = request?;
-        let run = self.run_digest(&used);
+        Parts { request, rendered: source.render(findings), used }
+    }
+
+    fn written(&self, request: Request, rendered: service::Service, used: &Asked) -> Option<Translation> {
+        let run = self.run_digest(used);
         let resource = match &request {
             Request::Container(container) => Some(container.name.clone()),
             Request::Volume(volume) => Some(volume.create.name.clone()),
@@ -113,13 +125,14 @@ impl Translator<'_> {
             request,
         };
         // Texts and numbers in maps with texts for keys: JSON has a way to write them all.
-        let spec = serde_json::to_vec_pretty(&spec).ok()?;
+        let mut written = Vec::with_capacity(SPEC_SIZE);
+        serde_json::to_writer_pretty(&mut written, &spec).ok()?;
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
             text: rendered.text.into_bytes().into(),
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
-            spec: spec.into(),
+            spec: written.into(),
             run,
             resource,
         })

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Map, Value};
 
-use crate::host::Host;
+use crate::host::{Host, Suite, sculler_binary};
 
 /// What the test hosts' Engine speaks.
 const API: &str = "1.45";
@@ -30,12 +31,53 @@ fn the_engine_accepts_each_create_body_and_shows_its_values() {
                 continue;
             }
             count += 1;
-            failed.extend(create(&host, &container).err().map(|error| format!("{case}/{file}: {error}")));
+            failed.extend(create(&host, &container, API).err().map(|error| format!("{case}/{file}: {error}")));
         }
         host.sh("docker ps -aq | xargs -r docker rm -fv");
     }
     assert!(count > 30, "{count} bodies");
     assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// What is rendered for the Engine and the systemd of Debian 12.
+#[test]
+fn an_old_engine_accepts_what_is_rendered_for_it() {
+    let host = Host::boot("quadlet-old").suite(Suite::Bookworm).docker().up();
+    host.sh("docker pull -q busybox:latest");
+    host.sh("docker network create --subnet 10.5.0.0/24 systemd-net; docker network create --subnet 10.6.0.0/24 front");
+    host.sh("docker network create by-name");
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for (case, containers) in cases() {
+        host.sh("docker create --name other2 busybox:latest true");
+        for file in containers.iter().map(|(file, _)| file).filter(|file| !file.contains('@')) {
+            let Some(container) = render_for(&case, file, "1.41", "252") else { continue };
+            // Its networks have no IPv6 addresses to give.
+            if needs_more(&container["create"]) || container["create"].to_string().contains("IPv6Address") {
+                continue;
+            }
+            count += 1;
+            failed.extend(create(&host, &container, "1.41").err().map(|error| format!("{case}/{file}: {error}")));
+        }
+        host.sh("docker ps -aq | xargs -r docker rm -fv");
+    }
+    assert!(count > 20, "{count} bodies");
+    assert!(failed.is_empty(), "{} of {count}:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// A case's container as the command prints it for another host, if it is valid there.
+fn render_for(case: &str, file: &str, api: &str, systemd: &str) -> Option<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quadlet").join(case).join("units");
+    let rendered = Command::new(sculler_binary())
+        .args(["render", "--json", "--docker-api", api, "--systemd", systemd])
+        .args(["--machine-id", "df515c3682aa43b4ae2b7d2168e17d38"])
+        .env("SCULLER_UNPLACED", "run")
+        .arg(folder)
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(rendered.stdout).unwrap();
+    let mut files = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    files.find(|found| found["name"] == file).map(|mut found| found["container"].take()).filter(Value::is_object)
 }
 
 /// What the Engine checks only when it starts a container: mounts, tmpfs options, masks, ports, addresses.
@@ -73,7 +115,7 @@ fn the_engine_starts_what_it_accepted() {
             // There is no service here that the scope could be bound to.
             host_config.remove("Annotations");
             let name = container["name"].as_str().unwrap().to_owned();
-            let result = create(&host, &container);
+            let result = create(&host, &container, API);
             let started = host.run(&["docker", "start", &name]);
             if result.is_err() || !started.ok() {
                 failed.push(format!("{case}/{file}: {result:?} {}", started.stderr));
@@ -100,7 +142,7 @@ fn a_container_is_in_the_slice_of_its_unit_and_bound_to_it() {
         let (_, containers) = cases.iter().find(|(case, _)| case == "19-names").unwrap();
         let mut container = containers.iter().find(|(name, _)| name == file).unwrap().1.clone();
         container["create"]["Cmd"] = serde_json::json!(["sleep", "60"]);
-        create(&host, &container).unwrap();
+        create(&host, &container, API).unwrap();
         let name = container["name"].as_str().unwrap();
         let started = host.run(&["docker", "start", name]);
         assert!(started.ok(), "{started}");
@@ -143,7 +185,7 @@ fn needs_more(create: &Value) -> bool {
         || create["Image"].as_str().is_some_and(|image| image.contains('@'))
 }
 
-fn create(host: &Host, container: &Value) -> Result<(), String> {
+fn create(host: &Host, container: &Value, api: &str) -> Result<(), String> {
     let (name, create) = (container["name"].as_str().unwrap(), &container["create"]);
     let image = create["Image"].as_str().unwrap();
     host.run(&["docker", "tag", "busybox:latest", image]);
@@ -156,12 +198,12 @@ fn create(host: &Host, container: &Value) -> Result<(), String> {
     host.write("/root/create.json", &create.to_string());
     let answer = host.sh(&format!(
         "curl -s --unix-socket /run/docker.sock -H 'Content-Type: application/json' -d @/root/create.json \
-         'http://docker/v{API}/containers/create?name={name}'"
+         'http://docker/v{api}/containers/create?name={name}'"
     ));
     let answer: Value = serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"))?;
     let id = answer["Id"].as_str().ok_or_else(|| answer.to_string())?;
     let inspected =
-        host.sh(&format!("curl -s --unix-socket /run/docker.sock http://docker/v{API}/containers/{id}/json"));
+        host.sh(&format!("curl -s --unix-socket /run/docker.sock http://docker/v{api}/containers/{id}/json"));
     let inspected: Value = serde_json::from_str(&inspected).map_err(|error| format!("{error}: {inspected}"))?;
     let mut differences = BTreeSet::new();
     for (field, value) in create.as_object().unwrap() {

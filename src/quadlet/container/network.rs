@@ -144,7 +144,7 @@ impl Translation<'_> {
                 }
                 "alias" if !text.is_empty() => endpoint.aliases.push(text.to_owned()),
                 "interface_name" if !text.is_empty() => {
-                    if !self.needs_api(value, "the option interface_name=", ApiVersion(1, 49), "28.1") {
+                    if !self.needs_api(value, "the option interface_name=", ApiVersion(1, 48), "28.0") {
                         return None;
                     }
                     endpoint.driver_opts.insert(DRIVER_NAME.into(), text.to_owned());
