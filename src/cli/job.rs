@@ -4,6 +4,7 @@
 //! what really happened.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -206,6 +207,13 @@ fn is_unloaded(context: &Context, unit: &Selected) -> bool {
 
 /// What cannot be meant.
 fn refuse(verb: Verb, selected: &[Selected], directory: &Directory) -> anyhow::Result<()> {
+    let is_template = |path: &Path| path.file_stem().is_some_and(|stem| stem.as_encoded_bytes().ends_with(b"@"));
+    if verb == Verb::Destroy
+        && let Some(unit) = selected.iter().find(|unit| !unit.name.is_template() && is_template(&unit.path))
+    {
+        let path = unit.path.display();
+        bail!("{} is there by DefaultInstance= of {path}; remove that line, or destroy the template", unit.name);
+    }
     for unit in selected.iter().filter(|unit| unit.name.is_template()) {
         if matches!(verb, Verb::Stop | Verb::Restart) {
             bail!("{} is a template, which never runs; name an instance of it", unit.name);

@@ -85,6 +85,11 @@ impl Library {
             units.push(unit);
         }
         self.units = seen;
+        add_default_instances(&mut units, |name, file| {
+            let mut drop_ins_of = |name: &UnitName| drop_ins_of(name, &drop_ins, &mut used);
+            let of_unit = drop_ins_of(&name);
+            read(name, file, of_unit, drop_ins_of)
+        });
         let orphans: Vec<PathBuf> = used
             .iter()
             .filter(|(_, is_used)| !**is_used)
@@ -100,6 +105,31 @@ impl Library {
             look.problems.insert(path, Problem::NoUnit(reason));
         }
         units
+    }
+}
+
+/// Puts the instances that templates name by `DefaultInstance=` behind them, unless those have files of their own.
+fn add_default_instances(units: &mut Vec<Arc<Unit>>, mut read: impl FnMut(UnitName, &Arc<TextFile>) -> Unit) {
+    let templates: Vec<usize> =
+        (0..units.len()).filter(|index| units[*index].facts.default_instance.is_some()).collect();
+    // From the last on, so that the places of those before stay theirs.
+    for index in templates.into_iter().rev() {
+        let template = &units[index];
+        let Some(instance) = &template.facts.default_instance else { continue };
+        let name = format!("{}@{instance}.{}", template.name.prefix(), template.name.unit_type());
+        match UnitName::parse(&name) {
+            Ok(name) if units.iter().any(|unit| unit.name == name) => {}
+            Ok(name) => {
+                let instance = Arc::new(read(name, &template.file));
+                units.insert(index + 1, instance);
+            }
+            Err(error) => {
+                let mut unit = Unit::clone(template);
+                let message = format!("DefaultInstance={instance} makes no name of a unit: {error}");
+                unit.findings.push(unit.finding(&message));
+                units[index] = Arc::new(unit);
+            }
+        }
     }
 }
 

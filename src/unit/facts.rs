@@ -20,6 +20,8 @@ pub struct Facts {
     pub also: Vec<String>,
     /// For `.timer`, `.socket` and `.path`: the unit that it starts.
     pub triggers: Option<String>,
+    /// For templates: the instance that `DefaultInstance=` makes.
+    pub default_instance: Option<String>,
 }
 
 impl Facts {
@@ -36,8 +38,15 @@ impl Facts {
             aliases: names("Alias"),
             also: names("Also"),
             triggers: triggered_unit(name, files),
+            default_instance: default_instance(name, files),
         }
     }
+}
+
+/// systemd.unit(5); an empty value takes back what was said before.
+fn default_instance(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
+    let said = files.iter().rev().find_map(|file| file.last("Install", "DefaultInstance"))?;
+    (name.is_template() && !said.value.is_empty()).then(|| said.value.clone())
 }
 
 /// `Unit=` of a `.timer` or `.path` and `Service=` of a `.socket`, else the service of the same name

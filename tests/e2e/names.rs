@@ -170,3 +170,16 @@ fn instances_of_a_dropped_template_run_beside_each_other() {
     assert!(host.property("web@7.service", "ExecStart").contains("1000007"));
     assert_eq!(host.settle(), Vec::<String>::new());
 }
+
+#[test]
+fn a_template_runs_its_default_instance_for_as_long_as_it_names_one() {
+    let host = Host::boot("default").with_agent();
+    let text = "[Service]\nExecStart=/bin/sleep %i\n\n[Install]\nDefaultInstance=600\n\n[X-Fleet]\nGlobal=true\n";
+    host.put("nap@.service", text);
+    host.wait_active("nap@600.service");
+    assert!(host.property("nap@600.service", "ExecStart").contains("600"));
+    host.put("nap@.service", &text.replace("DefaultInstance=600\n", ""));
+    host.wait_until("it is stopped and removed", SOON, || {
+        !host.is_active("nap@600.service") && !host.exists(&format!("{ATTACHED}/nap@600.service"))
+    });
+}
