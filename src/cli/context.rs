@@ -94,9 +94,10 @@ impl Directory {
 
     /// The unit of a verdict.
     pub fn unit(&self, verdict: &FileVerdict) -> Option<&Arc<Unit>> {
-        // They are in the order of their paths.
-        let index = self.units.binary_search_by(|unit| unit.file.path.cmp(&verdict.path)).ok()?;
-        self.units.get(index)
+        // They are in the order of their paths; a template and its default instance have the same.
+        let start = self.units.partition_point(|unit| unit.file.path < verdict.path);
+        let mut units = self.units[start..].iter().take_while(|unit| unit.file.path == verdict.path);
+        units.find(|unit| unit.name == verdict.name)
     }
 
     /// How far a unit is to go on this host.

@@ -1,6 +1,6 @@
 //! Files → units, each parsed once for as long as neither it nor one of its drop-ins changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,13 +112,17 @@ impl Library {
 fn add_default_instances(units: &mut Vec<Arc<Unit>>, mut read: impl FnMut(UnitName, &Arc<TextFile>) -> Unit) {
     let templates: Vec<usize> =
         (0..units.len()).filter(|index| units[*index].facts.default_instance.is_some()).collect();
+    if templates.is_empty() {
+        return;
+    }
+    let names: HashSet<UnitName> = units.iter().map(|unit| unit.name.clone()).collect();
     // From the last on, so that the places of those before stay theirs.
     for index in templates.into_iter().rev() {
         let template = &units[index];
         let Some(instance) = &template.facts.default_instance else { continue };
         let name = format!("{}@{instance}.{}", template.name.prefix(), template.name.unit_type());
         match UnitName::parse(&name) {
-            Ok(name) if units.iter().any(|unit| unit.name == name) => {}
+            Ok(name) if names.contains(&name) => {}
             Ok(name) => {
                 let instance = Arc::new(read(name, &template.file));
                 units.insert(index + 1, instance);

@@ -178,6 +178,9 @@ fn a_template_runs_its_default_instance_for_as_long_as_it_names_one() {
     host.put("nap@.service", text);
     host.wait_active("nap@600.service");
     assert!(host.property("nap@600.service", "ExecStart").contains("600"));
+    assert!(host.sh("sculler cat nap@600").contains("DefaultInstance=600"));
+    assert!(!host.try_sh("sculler destroy nap@600").ok(), "its template's file would go");
+    assert!(host.is_active("nap@600.service"));
     host.put("nap@.service", &text.replace("DefaultInstance=600\n", ""));
     host.wait_until("it is stopped and removed", SOON, || {
         !host.is_active("nap@600.service") && !host.exists(&format!("{ATTACHED}/nap@600.service"))
