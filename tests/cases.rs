@@ -4,10 +4,12 @@
 //! `expected` has a part per host with a line per unit file, `NAME verdict: reason`, each followed by what is wrong with
 //! it; files with other names come first. `UPDATE=1` rewrites it.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sculler::host::{Host, MachineId, Platform};
@@ -16,27 +18,12 @@ use sculler::select::Unplaced;
 use sculler::source::Look;
 use sculler::source::units::Library;
 use sculler::unit::{FileKind, TextFile, Unit, file_kind};
+use support::{check, files};
 
 #[test]
 fn cases() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut failed = Vec::new();
-    let cases = entries(&root);
-    assert!(!cases.is_empty());
-    for case in cases.into_iter().filter(|case| case.join("hosts").exists()) {
-        let found = report(&case);
-        let path = case.join("expected");
-        if update {
-            fs::write(&path, found).unwrap();
-            continue;
-        }
-        let expected = fs::read_to_string(&path).unwrap_or_default();
-        if expected != found {
-            failed.push(format!("{}:\n{}", case.display(), difference(&expected, &found)));
-        }
-    }
-    assert!(failed.is_empty(), "cases differ (UPDATE=1 accepts what is found):\n{}", failed.join("\n"));
+    let cases = support::cases("cases").into_iter().filter(|case| case.join("hosts").exists());
+    check(cases, "expected", report);
 }
 
 fn report(case: &Path) -> String {
@@ -121,23 +108,4 @@ fn host(line: &str) -> (Host, Unplaced) {
         _ => Unplaced::Skip,
     };
     (Host { machine_id, hostname, metadata }, unplaced)
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
-/// All files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let parts = entries(folder).into_iter();
-    parts.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-fn difference(expected: &str, found: &str) -> String {
-    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
-    let lacking = expected.iter().filter(|line| !found.contains(line)).map(|line| format!("  - {line}"));
-    let new = found.iter().filter(|line| !expected.contains(line)).map(|line| format!("  + {line}"));
-    lacking.chain(new).collect::<Vec<_>>().join("\n")
 }

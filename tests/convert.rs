@@ -1,6 +1,8 @@
 //! Walks `tests/convert/NN-name/`: a service (with its drop-ins) in, `expected` out: the `.container` file, then what is said of
 //! it, then the warnings that the service gets as it is. `UPDATE=1` rewrites it.
 
+mod support;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,30 +13,21 @@ use sculler::convert::flags::{DOCKER, Fate as FlagFate, PODMAN};
 use sculler::convert::{Fate, convert, quote, warnings};
 use sculler::quadlet;
 use sculler::unit::{TextFile, Unit, UnitName};
+use support::check;
 
 #[test]
 fn cases() {
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut failed = Vec::new();
-    for case in folders() {
-        let found = report(&case);
-        let path = case.join("expected");
-        if update {
-            fs::write(&path, found).unwrap();
-            continue;
-        }
-        if fs::read_to_string(&path).unwrap_or_default() != found {
-            failed.push(format!("{}:\n{found}", case.display()));
-        }
-    }
-    assert!(failed.is_empty(), "cases differ (UPDATE=1 accepts what is found):\n{}", failed.join("\n"));
+    check(support::cases("convert"), "expected", report);
 }
 
 /// Each flag stands in some case, and no letter or name stands for two.
 #[test]
 fn every_flag_has_a_case() {
-    let text: String =
-        folders().iter().flat_map(|case| units(case)).map(|path| fs::read_to_string(path).unwrap()).collect();
+    let text: String = support::cases("convert")
+        .iter()
+        .flat_map(|case| units(case))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
     let words: Vec<&str> = text.split([' ', '=', '\n', '\'', '"']).collect();
     let mut missing = Vec::new();
     let mut seen = Vec::new();
@@ -59,15 +52,6 @@ fn every_flag_has_a_case() {
         }
     }
     assert!(missing.is_empty(), "no case has {}", missing.join(", "));
-}
-
-fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/convert");
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    assert!(!folders.is_empty());
-    folders
 }
 
 fn units(case: &Path) -> Vec<PathBuf> {
@@ -167,13 +151,8 @@ fn service() -> impl Strategy<Value = String> {
     })
 }
 
-fn config() -> ProptestConfig {
-    let beside = proptest::test_runner::FileFailurePersistence::WithSource("regressions");
-    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(support::proptest_config())]
 
     #[test]
     fn converting_never_panics_and_places_lie_within_the_file(text in service()) {

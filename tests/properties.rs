@@ -1,5 +1,7 @@
 //! What holds for any input.
 
+mod support;
+
 use proptest::prelude::*;
 use sculler::host::{Host, MachineId};
 use sculler::select::{Candidate, Unplaced, Verdict, select};
@@ -54,13 +56,8 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
 }
 
-fn config() -> ProptestConfig {
-    let beside = proptest::test_runner::FileFailurePersistence::WithSource("regressions");
-    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(support::proptest_config())]
 
     #[test]
     fn reading_never_panics_and_places_lie_within_the_file(bytes in text(), suffix in "(@|@[a-z-]{1,3})?") {

@@ -4,9 +4,11 @@
 //! `platform` (`systemd=252 docker-api=1.41`) is the host, the newest of each without it. Files are read as if they lay
 //! in /etc/sculler/units.
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -15,31 +17,19 @@ use sculler::quadlet::spec::Container;
 use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, key_list, options, references};
 use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
 use serde_json::{Value, json};
+use support::{check, entries};
 
 #[test]
 fn cases() {
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut failed = Vec::new();
-    for case in cases_of_quadlet() {
-        let found = serde_json::to_string_pretty(&report(&case)).unwrap() + "\n";
-        let path = case.join("expected.json");
-        if update {
-            fs::write(&path, found).unwrap();
-            continue;
-        }
-        let expected = fs::read_to_string(&path).unwrap_or_default();
-        if expected != found {
-            failed.push(format!("{}:\n{}", case.display(), difference(&expected, &found)));
-        }
-    }
-    assert!(failed.is_empty(), "cases differ (UPDATE=1 accepts what is found):\n{}", failed.join("\n"));
+    let report = |case: &Path| serde_json::to_string_pretty(&report(case)).unwrap() + "\n";
+    check(support::cases("quadlet"), "expected.json", report);
 }
 
 /// Each key of the table is in a case, so that nobody adds one and forgets to show what it does.
 #[test]
 fn every_key_has_a_case() {
     let mut seen = BTreeSet::new();
-    for case in cases_of_quadlet() {
+    for case in support::cases("quadlet") {
         for (unit, drop_ins) in units(&case) {
             for bytes in [&unit.file.text].into_iter().chain(drop_ins.iter().map(|file| &file.text)) {
                 for section in sculler::unit::parse(bytes).0.sections {
@@ -65,7 +55,7 @@ fn every_field_is_in_the_api_that_its_host_speaks() {
     let fields: BTreeMap<&str, ApiVersion> =
         lines.filter_map(|line| line.split_once(' ')).map(|(since, field)| (field, since.parse().unwrap())).collect();
     let mut seen = BTreeSet::new();
-    for case in cases_of_quadlet() {
+    for case in support::cases("quadlet") {
         let found = report(&case);
         for (file, shown) in found.as_object().unwrap() {
             let mut of_file = BTreeSet::new();
@@ -124,10 +114,6 @@ fn the_pages_of_keys_are_current() {
         let found = fs::read_to_string(&path).unwrap_or_default();
         assert!(found == page, "docs/{name} is not what the table says (UPDATE=1 rewrites it)");
     }
-}
-
-fn cases_of_quadlet() -> Vec<PathBuf> {
-    entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quadlet"))
 }
 
 fn report(case: &Path) -> Value {
@@ -258,19 +244,6 @@ fn platform(case: &Path) -> Platform {
     platform
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
-fn difference(expected: &str, found: &str) -> String {
-    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
-    let lacking = expected.iter().filter(|line| !found.contains(line)).map(|line| format!("  - {line}"));
-    let new = found.iter().filter(|line| !expected.contains(line)).map(|line| format!("  + {line}"));
-    lacking.chain(new).collect::<Vec<_>>().join("\n")
-}
-
 /// A value that is near to what keys take, so that more than the first error is reached.
 fn value() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -293,13 +266,8 @@ fn lines() -> impl Strategy<Value = Vec<(usize, String)>> {
     prop::collection::vec((0..options::CONTAINER.len(), value()), 0..12)
 }
 
-fn config() -> ProptestConfig {
-    let beside = proptest::test_runner::FileFailurePersistence::WithSource("regressions");
-    ProptestConfig { failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(support::proptest_config())]
 
     #[test]
     fn any_container_file_is_translated_without_panic_and_always_the_same(lines in lines(), name in "[a-z\\\\@:_.-]{1,9}") {

@@ -5,6 +5,8 @@
 //! the units that are installed already with their sources, a line each. Files are read as if they lay in
 //! /etc/sculler/units; with `full` the lines about privileges are shown, too.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -17,25 +19,11 @@ use sculler::select::Unplaced;
 use sculler::source::Look;
 use sculler::source::units::Library;
 use sculler::unit::{TextFile, Unit, UnitName};
+use support::{check, files};
 
 #[test]
 fn relations() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/relations");
-    let update = std::env::var_os("UPDATE").is_some();
-    let mut failed = Vec::new();
-    for case in entries(&root) {
-        let found = Case::read(&case).report();
-        let path = case.join("expected");
-        if update {
-            fs::write(&path, found).unwrap();
-            continue;
-        }
-        let expected = fs::read_to_string(&path).unwrap_or_default();
-        if expected != found {
-            failed.push(format!("{}:\n{}", case.display(), difference(&expected, &found)));
-        }
-    }
-    assert!(failed.is_empty(), "cases differ (UPDATE=1 accepts what is found):\n{}", failed.join("\n"));
+    check(support::cases("relations"), "expected", |case| Case::read(case).report());
 }
 
 /// A unit directory on a host.
@@ -220,25 +208,4 @@ fn what_is_used_of_others_counts() {
     assert_eq!(run("[Volume]\n"), run("[Volume]\nLabel=a=b\n"));
     assert_ne!(run("[Volume]\n"), run("[Volume]\nVolumeName=other\n"));
     assert_ne!(run("[Volume]\n"), run("[Volume]\nCopy=no\n"));
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in entries(folder) {
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
-fn difference(expected: &str, found: &str) -> String {
-    let (expected, found): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
-    let lacking = expected.iter().filter(|line| !found.contains(line)).map(|line| format!("  - {line}"));
-    let new = found.iter().filter(|line| !expected.contains(line)).map(|line| format!("  + {line}"));
-    lacking.chain(new).collect::<Vec<_>>().join("\n")
 }

@@ -182,15 +182,7 @@ impl Applier<'_> {
         self.records.set_spec(name, desired.spec.as_deref()).map_err(|error| record_failure(name, error))?;
         let was_quadlet = self.memory.installed.get(name).is_some_and(|installed| installed.is_quadlet);
         install::write(self.folder, desired, was_quadlet)?;
-        let installed = Installed {
-            folder: self.folder.to_owned(),
-            source: desired.source.clone(),
-            digest: desired.digest,
-            text_digest: desired.text_digest,
-            is_quadlet: desired.spec.is_some(),
-            facts: desired.facts.clone(),
-        };
-        self.memory.installed.insert(name.clone(), installed);
+        self.memory.installed.insert(name.clone(), Installed::of(desired, self.folder));
         Ok(if outdates { Done::Outdated } else { Done::Finished })
     }
 

@@ -2,6 +2,7 @@
 
 use super::draft::{Draft, Used, last};
 use super::quote::Grammar;
+use crate::quadlet::quantities;
 
 const NOT_A_NUMBER: &str =
     "only a plain number can be translated; write the [Service] key by hand, see systemd.resource-control(5)";
@@ -156,26 +157,8 @@ fn of_device(draft: &mut Draft, used: &Used, key: &'static str, number: impl Fn(
     }
 }
 
-/// A size as Docker reads it, in powers of 1024: `512m`, `1.5GiB` (docker/go-units: `RAMInBytes()`).
 fn bytes(text: &str) -> Option<u64> {
-    let lower = text.trim().to_ascii_lowercase();
-    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
-    let number: f64 = lower[..end].parse().ok()?;
-    let unit = lower[end..].trim_start();
-    let unit = unit.strip_suffix('b').unwrap_or(unit);
-    let unit = unit.strip_suffix('i').unwrap_or(unit);
-    let power = match unit {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        "p" => 5,
-        _ => return None,
-    };
-    let size = number * 1024_f64.powi(power);
-    // The largest file system is smaller; what is above would lose digits.
-    (0.0..9e15).contains(&size).then_some(size as u64)
+    quantities::size(text.trim()).and_then(|size| size.try_into().ok())
 }
 
 #[cfg(test)]

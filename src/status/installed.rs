@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::memory::RecordFiles;
 use crate::files;
 use crate::quadlet::{Spec, slice};
-use crate::render;
+use crate::render::{self, Desired};
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName, UnitType, syntax};
 
 /// A unit as it is installed.
@@ -25,6 +25,20 @@ pub struct Installed {
     pub is_quadlet: bool,
     /// What planning compares.
     pub facts: Facts,
+}
+
+impl Installed {
+    /// What there is once `desired` has been written into `folder`.
+    pub fn of(desired: &Desired, folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            source: desired.source.clone(),
+            digest: desired.digest,
+            text_digest: desired.text_digest,
+            is_quadlet: desired.spec.is_some(),
+            facts: desired.facts.clone(),
+        }
+    }
 }
 
 /// Finds the installed units in `folders`; of a name in several, the first folder's counts. `records` has their specs.

@@ -180,15 +180,7 @@ impl State {
                     None => Started::pending(desired.facts.run),
                 };
                 self.memory.started.entry(name.clone()).or_insert(started);
-                let installed = Installed {
-                    folder: PathBuf::new(),
-                    source: desired.source.clone(),
-                    digest: desired.digest,
-                    text_digest: desired.text_digest,
-                    is_quadlet: desired.spec.is_some(),
-                    facts: desired.facts.clone(),
-                };
-                self.memory.installed.insert(name.clone(), installed);
+                self.memory.installed.insert(name.clone(), Installed::of(desired, Path::new("")));
                 return Ok(if *outdates { Done::Outdated } else { Done::Finished });
             }
             Action::Reload { .. } => {
