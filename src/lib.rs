@@ -24,6 +24,7 @@ pub mod config;
 pub mod render;
 
 pub mod docker;
+pub mod mounts;
 pub mod systemd;
 
 pub mod observe;
