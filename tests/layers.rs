@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of ARCHITECTURE.md.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "files",
     "host",
     "unit",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 18] = [
     "render",
     "systemd",
     "docker",
+    "mounts",
     "status",
     "observe",
     "plan",
