@@ -119,7 +119,9 @@ impl Event {
 pub fn append(folder: &Path, event: &Event) -> io::Result<()> {
     let mut event = event.clone();
     if event.reason.len() > REASON {
-        event.reason.truncate(event.reason.floor_char_boundary(REASON));
+        let is_start = |index: &usize| event.reason.is_char_boundary(*index);
+        let end = (0..=REASON).rev().find(is_start).unwrap_or_default();
+        event.reason.truncate(end);
         event.reason.push('…');
     }
     let mut line = serde_json::to_vec(&event)?;
