@@ -25,6 +25,7 @@ pub mod render;
 pub mod sync;
 
 pub mod docker;
+pub mod mounts;
 pub mod systemd;
 
 pub mod observe;

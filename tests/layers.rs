@@ -17,6 +17,7 @@ const LAYERS: [&str; 19] = [
     "sync",
     "systemd",
     "docker",
+    "mounts",
     "status",
     "observe",
     "plan",

@@ -126,9 +126,14 @@ impl RecordFiles {
         self.state.join("unit-dir")
     }
 
+    /// A unit's folder of what outlives a reboot.
+    pub fn of_unit(&self, name: &UnitName) -> PathBuf {
+        self.units().join(name.as_str())
+    }
+
     /// What a container's supervisor works from.
     pub fn spec(&self, name: &UnitName) -> PathBuf {
-        self.units().join(name.as_str()).join("spec.json")
+        self.of_unit(name).join("spec.json")
     }
 
     /// Writes what a container's supervisor works from, for root alone; `None` removes it.
@@ -165,7 +170,7 @@ impl RecordFiles {
 
     /// Records what outlives a reboot; `None` forgets.
     pub fn set_unit(&self, memory: &mut Memory, name: &UnitName, record: Option<UnitRecord>) -> io::Result<()> {
-        let folder = self.units().join(name.as_str());
+        let folder = self.of_unit(name);
         let Some(record) = record else {
             memory.units.remove(name);
             return files::remove_folder(&folder);

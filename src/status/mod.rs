@@ -1,5 +1,6 @@
 //! What is known of each unit, remembered and published.
 
+pub mod history;
 mod installed;
 mod memory;
 mod publish;

@@ -1,0 +1,416 @@
+//! A bind source that was replaced on the host is replaced in the running container.
+//!
+//! A bind mount holds the file or folder that its source's path led to when it was made. After `mv new conf` the path
+//! leads elsewhere, and the container stays with what is gone. Here the mount in the container is exchanged for one of what
+//! the path leads to now: under the old one, which is then taken off, so that no process ever sees neither.
+
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+
+/// One mount of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mounted {
+    /// On the host.
+    pub source: PathBuf,
+    /// In the container, absolute.
+    pub target: String,
+    pub read_only: bool,
+}
+
+/// Whose mounts they are.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Its first process.
+    pub pid: u32,
+    /// Part of that process's cgroup: a number may belong to somebody else by now.
+    pub id: String,
+}
+
+/// How to replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The new one below the old one (Linux 6.5): nobody sees a gap.
+    Beneath,
+    /// The old one first. The container has to be frozen meanwhile.
+    Over,
+}
+
+/// What became of one mount.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It shows what its source's path leads to.
+    Same,
+    /// It shows that from now on.
+    Replaced,
+    /// Nothing is at the source's path: the container keeps what it has.
+    Missing,
+}
+
+/// Why a mount cannot be replaced.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It can be by [`Way::Over`].
+    #[error("this kernel cannot put a mount below another (Linux 6.5 can)")]
+    NeedsFreeze,
+    /// Only a container that starts anew sees the new source.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+/// Replaces those of `mounts` whose source was replaced; what became of each.
+///
+/// It needs CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SYS_PTRACE. A thread of its own does it, since whoever enters the
+/// container's mount namespace stays there.
+pub fn replace(container: &Container, mounts: &[Mounted], way: Way) -> io::Result<Vec<Result<Outcome, Failure>>> {
+    std::thread::scope(|scope| {
+        let work = std::thread::Builder::new().name("swap".into()).spawn_scoped(scope, || {
+            let mut inside = Inside::open(container)?;
+            let found: Vec<_> = mounts.iter().map(|mount| inside.find(mount)).collect();
+            if found.iter().any(|found| matches!(found, Ok(Found::Other(_)))) {
+                inside.enter()?;
+            }
+            let outcomes = found.into_iter().zip(mounts).map(|(found, mount)| match found? {
+                Found::Same => Ok(Outcome::Same),
+                Found::Missing => Ok(Outcome::Missing),
+                Found::Other(change) => inside.exchange(mount, &change, way).map(|()| Outcome::Replaced),
+            });
+            Ok(outcomes.collect())
+        })?;
+        work.join().unwrap_or_else(|_| Err(io::Error::other("the thread that replaces mounts ended early")))
+    })
+}
+
+enum Found {
+    Same,
+    Missing,
+    Other(Change),
+}
+
+/// What is to be exchanged for what.
+struct Change {
+    /// What the container has: the root of a mount.
+    old: OwnedFd,
+    /// What it is to have: a mount that is nowhere yet.
+    new: OwnedFd,
+    /// The device and inode of that.
+    identity: (u32, u32, u64),
+}
+
+/// A container's mounts, seen from outside.
+struct Inside {
+    root: OwnedFd,
+    namespace: File,
+    mountinfo: File,
+    /// This thread's descriptors as a folder: by it umount2(2) finds a mount by its descriptor, whatever its path.
+    descriptors: OwnedFd,
+}
+
+impl Inside {
+    fn open(container: &Container) -> io::Result<Self> {
+        let process = open(CWD, Path::new(&format!("/proc/{}", container.pid)), OFlags::PATH | OFlags::DIRECTORY)?;
+        // Everything is opened by this one descriptor: the process cannot become another one in between.
+        let read = |name: &str| open(process.as_fd(), Path::new(name), OFlags::RDONLY).map(File::from);
+        let mut cgroup = String::new();
+        read("cgroup")?.read_to_string(&mut cgroup)?;
+        if !cgroup.contains(&container.id) {
+            return Err(io::Error::other(format!("process {} is not in the container any more", container.pid)));
+        }
+        Ok(Self {
+            root: open(process.as_fd(), Path::new("root"), OFlags::PATH | OFlags::DIRECTORY)?,
+            namespace: read("ns/mnt")?,
+            mountinfo: read("mountinfo")?,
+            descriptors: open(CWD, Path::new("/proc/thread-self/fd"), OFlags::PATH | OFlags::DIRECTORY)?,
+        })
+    }
+
+    /// Compares what the container has with what is at the source's path, and prepares the exchange.
+    fn find(&mut self, mount: &Mounted) -> Result<Found, Failure> {
+        let source = mount.source.display();
+        let new = match open(CWD, &mount.source, OFlags::PATH) {
+            Ok(new) => new,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+            Err(error) => return Err(Failure::Impossible(format!("{source}: {error}"))),
+        };
+        let old = self.target(mount)?;
+        let (old_stat, new_stat) = (stat(old.as_fd(), mount)?, stat(new.as_fd(), mount)?);
+        if identity(&old_stat) == identity(&new_stat) {
+            return Ok(Found::Same);
+        }
+        let target = &mount.target;
+        if old_stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+            self.check(old_stat.stx_mnt_id, mount)?;
+        } else {
+            return Err(Failure::Impossible(format!("{target} is no mount in the container any more")));
+        }
+        let kinds = [old_stat, new_stat].map(|stat| stat.stx_mode & libc::S_IFMT as u16 == libc::S_IFDIR as u16);
+        if kinds[0] != kinds[1] {
+            let kind = if kinds[1] { "folder now, and was a file" } else { "file now, and was a folder" };
+            return Err(Failure::Impossible(format!("{source} is a {kind}")));
+        }
+        let new = detached(&new, mount.read_only)
+            .map_err(|error| Failure::Impossible(format!("{source} cannot be mounted: {error}")))?;
+        Ok(Found::Other(Change { old, new, identity: identity(&new_stat) }))
+    }
+
+    /// What is at the target, on top. The container may plant symbolic links there: none is followed.
+    fn target(&self, mount: &Mounted) -> Result<OwnedFd, Failure> {
+        let path = mount.target.trim_start_matches('/');
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        rustix::fs::openat2(&self.root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).map_err(|error| {
+            let target = &mount.target;
+            Failure::Impossible(match error {
+                Errno::LOOP => format!("{target} leads over a symbolic link in the container"),
+                error => format!("{target} in the container: {}", io::Error::from(error)),
+            })
+        })
+    }
+
+    /// Whether the mount with this ID is the one at the target, with nothing mounted in it.
+    fn check(&mut self, id: u64, mount: &Mounted) -> Result<(), Failure> {
+        let mut text = String::new();
+        let read = self.mountinfo.rewind().and_then(|()| self.mountinfo.read_to_string(&mut text));
+        read.map_err(|error| Failure::Impossible(format!("the container's mounts cannot be read: {error}")))?;
+        let target = &mount.target;
+        let rows: Vec<Row<'_>> = text.lines().filter_map(Row::read).collect();
+        let own = rows.iter().any(|row| row.id == id && same_path(&unescaped(row.point), target));
+        if !own {
+            return Err(Failure::Impossible(format!("{target} was mounted over in the container")));
+        }
+        match rows.iter().find(|row| row.parent == id) {
+            Some(nested) => Err(Failure::Impossible(format!(
+                "{} is mounted in {target}, and would be lost",
+                unescaped(nested.point)
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves this thread into the container's mount namespace, for good.
+    fn enter(&self) -> io::Result<()> {
+        // SAFETY: descriptors stay shared. This thread alone gets a root and a working directory of its own, without which
+        // it could not change its mount namespace.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::FS) }?;
+        rustix::thread::move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Mount))?;
+        rustix::process::fchdir(&self.descriptors)?;
+        Ok(())
+    }
+
+    fn exchange(&self, mount: &Mounted, change: &Change, way: Way) -> Result<(), Failure> {
+        let target = &mount.target;
+        let failed = |what: &str, error: Errno| {
+            Failure::Impossible(format!("{what} {target} in the container: {}", io::Error::from(error)))
+        };
+        let place = |at: BorrowedFd<'_>, flags: MoveMountFlags| {
+            let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+            rustix::mount::move_mount(&change.new, "", at, "", flags | both)
+        };
+        match way {
+            Way::Beneath => {
+                match place(change.old.as_fd(), MoveMountFlags::MOVE_MOUNT_BENEATH) {
+                    Ok(()) => {}
+                    Err(Errno::INVAL) if !has_beneath() => return Err(Failure::NeedsFreeze),
+                    Err(error) => return Err(failed("nothing can be mounted below", error)),
+                }
+                self.take_off(change).map_err(|error| failed("the old mount cannot be taken off", error))?;
+            }
+            Way::Over => {
+                self.take_off(change).map_err(|error| failed("the old mount cannot be taken off", error))?;
+                let below = self.target(mount)?;
+                place(below.as_fd(), MoveMountFlags::empty())
+                    .map_err(|error| failed("the new source cannot be mounted at", error))?;
+            }
+        }
+        let now = self.target(mount)?;
+        match identity(&stat(now.as_fd(), mount)?) == change.identity {
+            true => Ok(()),
+            false => Err(Failure::Impossible(format!("{target} in the container still shows another file"))),
+        }
+    }
+
+    /// Takes off exactly the old mount; who has something of it open keeps that.
+    fn take_off(&self, change: &Change) -> Result<(), Errno> {
+        rustix::mount::unmount(change.old.as_raw_fd().to_string(), UnmountFlags::DETACH)
+    }
+}
+
+/// A mount of what `source` is, nowhere yet, which shares nothing with the host's.
+fn detached(source: &OwnedFd, read_only: bool) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    let tree = rustix::mount::open_tree(source, "", flags)?;
+    // Without MS_PRIVATE what the container mounts in it would appear on the host.
+    let attributes = libc::mount_attr {
+        attr_set: if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 },
+        attr_clr: 0,
+        propagation: libc::MS_PRIVATE,
+        userns_fd: 0,
+    };
+    // SAFETY: the path is a C string and the attributes are of the size that is given; the kernel only reads both.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    match result {
+        0 => Ok(tree),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Linux 6.5 and later.
+fn has_beneath() -> bool {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 5)
+}
+
+fn open(at: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::openat(at, path, flags | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+fn stat(file: BorrowedFd<'_>, mount: &Mounted) -> Result<Statx, Failure> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, wanted)
+        .map_err(|error| Failure::Impossible(format!("{}: {}", mount.target, io::Error::from(error))))
+}
+
+fn identity(stat: &Statx) -> (u32, u32, u64) {
+    (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino)
+}
+
+/// A line of mountinfo (proc_pid_mountinfo(5)).
+struct Row<'a> {
+    id: u64,
+    parent: u64,
+    point: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let mut fields = line.split(' ');
+        let (id, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self { id, parent, point: fields.nth(2)? })
+    }
+}
+
+/// Blanks and the like are written in octal.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = (byte == b'\\').then(|| after.get(..3)).flatten();
+        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        bytes.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &after[3..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn same_path(one: &str, other: &str) -> bool {
+    Path::new(one).components().eq(Path::new(other).components())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn rows_of_mountinfo() {
+        let row = Row::read("36 35 98:0 /mnt1 /mnt\\0402\\134 rw,noatime master:1 - ext3 /dev/root rw").unwrap();
+        assert_eq!((row.id, row.parent, unescaped(row.point).as_str()), (36, 35, "/mnt 2\\"));
+        assert!(Row::read("36").is_none());
+        assert!(same_path("/a/b", "/a//b/") && !same_path("/a/b", "/a"));
+    }
+
+    /// A process in a mount namespace of its own, in which `script` has mounted.
+    struct Process(Child);
+
+    impl Process {
+        fn start(script: &str) -> Option<Self> {
+            let mut child = Command::new("unshare")
+                .args(["--mount", "--propagation=private", "sh", "-ec"])
+                .arg(format!("{script}; echo up; exec sleep 1000"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()?;
+            let mut line = String::new();
+            BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
+            let process = Self(child);
+            (line == "up\n").then_some(process)
+        }
+
+        fn sees(&self, path: &Path) -> String {
+            fs::read_to_string(format!("/proc/{}/root{}", self.0.id(), path.display())).unwrap()
+        }
+    }
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// Both ways, on files and folders. Mounting needs root; the tests on booted hosts do the same as root.
+    #[test]
+    fn a_replaced_source_is_replaced_in_another_namespace() {
+        let folder = std::env::temp_dir().join(format!("sculler-swap-{}", std::process::id()));
+        for way in [Way::Beneath, Way::Over] {
+            let at = |name: &str| folder.join(name);
+            fs::create_dir_all(at("old")).unwrap();
+            fs::create_dir_all(at("to")).unwrap();
+            fs::create_dir_all(at("new")).unwrap();
+            for (name, text) in [("conf", "one"), ("in", "below"), ("old/f", "one"), ("new/f", "two")] {
+                fs::write(at(name), text).unwrap();
+            }
+            let script = format!("cd {}; mount --bind conf in; mount --bind old to", folder.display());
+            let Some(process) = Process::start(&script) else {
+                fs::remove_dir_all(&folder).unwrap();
+                return;
+            };
+            let mount = |source: &str, target: &str| Mounted {
+                source: at(source),
+                target: at(target).display().to_string(),
+                read_only: true,
+            };
+            let mounts = [mount("conf", "in"), mount("old", "to")];
+            let container = Container { pid: process.0.id(), id: String::new() };
+            let run = || replace(&container, &mounts, way).unwrap();
+            assert_eq!(run(), [Ok(Outcome::Same), Ok(Outcome::Same)]);
+            fs::write(at("next"), "two").unwrap();
+            fs::rename(at("next"), at("conf")).unwrap();
+            fs::remove_dir_all(at("old")).unwrap();
+            assert_eq!(run(), [Ok(Outcome::Replaced), Ok(Outcome::Missing)]);
+            fs::rename(at("new"), at("old")).unwrap();
+            assert_eq!(run(), [Ok(Outcome::Same), Ok(Outcome::Replaced)]);
+            assert_eq!((process.sees(&at("in")), process.sees(&at("to/f"))), ("two".to_owned(), "two".to_owned()));
+            let inside = format!("/proc/{}/root{}", process.0.id(), at("in").display());
+            assert_eq!(fs::write(inside, "x").unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+            // This side keeps its own.
+            assert_eq!(fs::read_to_string(at("in")).unwrap(), "below");
+            fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+}
