@@ -28,6 +28,7 @@ pub mod docker;
 pub mod mounts;
 pub mod systemd;
 
+pub mod follow;
 pub mod observe;
 pub mod plan;
 pub mod status;

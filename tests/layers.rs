@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "docker",
     "mounts",
     "status",
+    "follow",
     "observe",
     "plan",
     "apply",

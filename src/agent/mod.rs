@@ -207,8 +207,16 @@ impl<W: World> Agent<W> {
         self.removal_permission(permission, &plan);
         let put_off = plan.put_off.clone();
         self.carry_out(plan).await;
+        self.follow();
         self.orders_after_pass(&observed, &put_off);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
+    }
+
+    fn follow(&mut self) {
+        let desired = self.resolution.desired.iter();
+        let units = desired.filter_map(|(unit, desired)| Some((unit.clone(), desired.follow.clone()?)));
+        let problem = self.world.follow(units.collect(), &self.resolution.kept);
+        self.reporter.follow_problem(problem);
     }
 
     async fn carry_out(&mut self, plan: Plan) {

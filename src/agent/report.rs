@@ -30,6 +30,7 @@ pub struct Reporter {
     settings: Option<String>,
     removal: Option<String>,
     connection: Option<String>,
+    follow: Option<String>,
     status_line: String,
     published: Option<AgentStatus>,
     /// Kept while a request waits for its answer.
@@ -94,6 +95,11 @@ impl Reporter {
     /// Why nothing is removed.
     pub fn removal_problem(&mut self, problem: Option<String>) {
         tell_change(&mut self.removal, problem, "directory", "what is missing in the unit directory is removed again");
+    }
+
+    /// What cannot be watched for units that follow their files.
+    pub fn follow_problem(&mut self, problem: Option<String>) {
+        tell_change(&mut self.follow, problem, "follow", "everything that units follow is watched again");
     }
 
     /// The connection to systemd is gone.
@@ -312,7 +318,11 @@ impl Reporter {
 
     /// What is wrong with the host as a whole.
     pub fn host_problems(&self) -> Vec<String> {
-        [&self.directory, &self.settings, &self.removal, &self.connection].into_iter().flatten().cloned().collect()
+        [&self.directory, &self.settings, &self.removal, &self.connection, &self.follow]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// The status to publish, if it differs from the last one; also sets the status line.

@@ -1,5 +1,6 @@
 //! The seam between the loop and the host: the real one here, a fake in the loop's own tests.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
 use crate::docker;
+use crate::follow::Following;
 use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
@@ -21,6 +23,7 @@ use crate::source::{Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
 use crate::systemd::{Error, Event, Systemd};
 use crate::unit::UnitName;
+use crate::unit::follow::Follow;
 
 /// What the loop sees of the host.
 pub trait World {
@@ -57,6 +60,9 @@ pub trait World {
     /// The connection to systemd is of no use any more.
     fn disconnect(&mut self);
 
+    /// These units follow their files, and those in `kept` what they followed before; what cannot be watched for them.
+    fn follow(&mut self, units: BTreeMap<UnitName, Arc<Follow>>, kept: &BTreeSet<UnitName>) -> Option<String>;
+
     /// Publishes what the agent knows.
     fn publish(&mut self, status: &AgentStatus);
 }
@@ -80,6 +86,7 @@ pub struct Host {
     /// Whether `engine` is what the Engine that runs now said.
     engine_is_current: bool,
     docker_socket: PathBuf,
+    following: Following,
 }
 
 /// Where trial loads put their files for a moment.
@@ -110,6 +117,7 @@ impl Host {
             records,
             folder,
             source,
+            following: Following::start(inotify.clone(), Path::new(config::RUN_DIRECTORY), changed.clone())?,
             watch: Watch::new(inotify.clone(), changed.clone()),
             changed,
             unit_dir: settings.unit_dir.clone(),
@@ -254,6 +262,10 @@ impl World for Host {
         if let Some(pump) = self.pump.take() {
             pump.abort();
         }
+    }
+
+    fn follow(&mut self, units: BTreeMap<UnitName, Arc<Follow>>, kept: &BTreeSet<UnitName>) -> Option<String> {
+        self.following.follow(units, kept)
     }
 
     fn publish(&mut self, status: &AgentStatus) {

@@ -44,7 +44,7 @@ impl ListUnitFiles {
                 // What another host makes of a Quadlet file is for that host to say.
                 None => unit
                     .filter(|unit| unit.service.is_none())
-                    .map(|unit| Desired::new(unit, &context.host.machine_id, TargetState::Launched).digest),
+                    .map(|unit| Desired::new(unit, &context.host, TargetState::Launched).digest),
             };
             let hash = digest.map_or("-".to_owned(), |digest| match self.options.full {
                 true => digest.to_string(),

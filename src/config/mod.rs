@@ -20,6 +20,9 @@ pub const CONFIG_DIRECTORY: &str = "/etc/sculler";
 /// Where the agent publishes what it knows; emptied at reboot.
 pub const RUN_DIRECTORY: &str = "/run/sculler";
 
+/// Below [`RUN_DIRECTORY`]: the files because of which the agent asks for a reload, for the one who does it.
+pub const CHANGES: &str = "changes";
+
 /// Where the agent keeps what must outlive a reboot.
 pub const STATE_DIRECTORY: &str = "/var/lib/sculler";
 

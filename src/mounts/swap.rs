@@ -9,9 +9,9 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
@@ -156,9 +156,9 @@ impl Inside {
         } else {
             return Err(Failure::Impossible(format!("{target} is no mount in the container any more")));
         }
-        let kinds = [old_stat, new_stat].map(|stat| stat.stx_mode & libc::S_IFMT as u16 == libc::S_IFDIR as u16);
-        if kinds[0] != kinds[1] {
-            let kind = if kinds[1] { "folder now, and was a file" } else { "file now, and was a folder" };
+        let are_folders = [old_stat, new_stat].map(|stat| kind(&stat) == libc::S_IFDIR);
+        if are_folders[0] != are_folders[1] {
+            let kind = if are_folders[1] { "folder now, and was a file" } else { "file now, and was a folder" };
             return Err(Failure::Impossible(format!("{source} is a {kind}")));
         }
         let new = detached(&new, mount.read_only)
@@ -166,17 +166,20 @@ impl Inside {
         Ok(Found::Other(Change { old, new, identity: identity(&new_stat) }))
     }
 
-    /// What is at the target, on top. The container may plant symbolic links there: none is followed.
+    /// What is at the target, on top. The container may plant symbolic links there: none is followed. Step by step, since
+    /// RestrictSUIDSGID= takes openat2(2) away.
     fn target(&self, mount: &Mounted) -> Result<OwnedFd, Failure> {
-        let path = mount.target.trim_start_matches('/');
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        rustix::fs::openat2(&self.root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).map_err(|error| {
-            let target = &mount.target;
-            Failure::Impossible(match error {
-                Errno::LOOP => format!("{target} leads over a symbolic link in the container"),
-                error => format!("{target} in the container: {}", io::Error::from(error)),
-            })
-        })
+        let target = &mount.target;
+        let failed = |error: io::Error| Failure::Impossible(format!("{target} in the container: {error}"));
+        let mut place = self.root.try_clone().map_err(failed)?;
+        for step in Path::new(target).components() {
+            let Component::Normal(name) = step else { continue };
+            place = open(place.as_fd(), Path::new(name), OFlags::PATH | OFlags::NOFOLLOW).map_err(failed)?;
+            if kind(&stat(place.as_fd(), mount)?) == libc::S_IFLNK {
+                return Err(Failure::Impossible(format!("{target} leads over a symbolic link in the container")));
+            }
+        }
+        Ok(place)
     }
 
     /// Whether the mount with this ID is the one at the target, with nothing mounted in it.
@@ -294,6 +297,11 @@ fn stat(file: BorrowedFd<'_>, mount: &Mounted) -> Result<Statx, Failure> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
     rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, wanted)
         .map_err(|error| Failure::Impossible(format!("{}: {}", mount.target, io::Error::from(error))))
+}
+
+/// File, folder, link…
+fn kind(stat: &Statx) -> u32 {
+    u32::from(stat.stx_mode) & libc::S_IFMT
 }
 
 fn identity(stat: &Statx) -> (u32, u32, u64) {

@@ -13,6 +13,7 @@ pub mod dependencies;
 pub mod docker_names;
 pub mod expand;
 mod fields;
+mod follow;
 pub mod image;
 pub mod key_list;
 pub mod merged;

@@ -5,7 +5,7 @@ use super::options::{self, Handling, Key, Kind};
 use super::service_keys;
 use super::values::is_yes;
 use crate::unit::nearest::{nearest, suggestion};
-use crate::unit::{Diagnostic, Finding, Unit, UnitName, UnitType};
+use crate::unit::{Diagnostic, Finding, Policy, Unit, UnitName, UnitType};
 
 /// A Quadlet file, read.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Quadlet {
     pub name: UnitName,
     /// The file and its drop-ins.
     pub merged: Merged,
+    /// `[X-Sculler]`.
+    pub policy: Policy,
     /// What is wrong or odd in it whatever the host; the unit's own findings are not repeated.
     pub findings: Vec<Finding>,
 }
@@ -30,7 +32,7 @@ impl Quadlet {
             service_keys::check(&merged, unit.name.unit_type(), &mut findings);
         }
         sort(&mut findings);
-        Self { name: unit.name.clone(), merged, findings }
+        Self { name: unit.name.clone(), merged, policy: unit.policy.clone(), findings }
     }
 }
 

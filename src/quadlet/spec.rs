@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::create::{CreateBody, Device};
-use crate::unit::Digest;
+use crate::unit::{Digest, OnChange};
 
 /// Raised when a new rendering of the same source has to restart what runs; anything else that changes in a rendering
 /// takes effect at the unit's next start.
@@ -29,6 +29,16 @@ pub struct Spec {
     /// What is asked for.
     #[serde(flatten)]
     pub request: Request,
+}
+
+impl Spec {
+    /// The container that is asked for, if it is one.
+    pub fn container(&self) -> Option<&Container> {
+        match &self.request {
+            Request::Container(container) => Some(container),
+            _ => None,
+        }
+    }
 }
 
 /// What is asked of the Engine, by the type of the file.
@@ -71,6 +81,33 @@ pub struct Container {
     /// What an unhealthy container means.
     #[serde(default)]
     pub on_unhealthy: OnUnhealthy,
+    /// What a change of its files leads to. It can change while the container runs.
+    #[serde(default, skip_serializing_if = "Follow::is_default")]
+    pub follow: Follow,
+}
+
+/// `[X-Sculler]`, as far as the supervisor acts by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// `CheckCmd=`, in the container.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub check: Vec<String>,
+    /// `OnChange=`, or what is the default of this container.
+    pub on_change: OnChange,
+    /// `RollbackSec=`: so long an end of the container is held against the reload before it. In microseconds.
+    pub rollback_usec: u64,
+}
+
+impl Default for Follow {
+    fn default() -> Self {
+        Self { check: Vec::new(), on_change: OnChange::None, rollback_usec: 30_000_000 }
+    }
+}
+
+impl Follow {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where an image comes from, and when.

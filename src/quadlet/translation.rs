@@ -11,8 +11,9 @@ use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
 use super::slice;
 use super::spec::{self, Request, Spec};
-use super::{build, image, network, volume};
+use super::{build, follow, image, network, volume};
 use crate::host::{Host, MachineId, Platform, System};
+use crate::unit::follow::Follow;
 use crate::unit::{Digest, Entry, Finding, Section, Unit, UnitName, UnitType, digest};
 
 /// What most specs fit into, which spares growing them in small steps.
@@ -27,6 +28,8 @@ pub struct Translation {
     pub text: Arc<[u8]>,
     /// The name and the text of the slice's file, if the container has limits.
     pub slice: Option<(String, Arc<[u8]>)>,
+    /// The files that it follows.
+    pub follow: Option<Arc<Follow>>,
     /// [`Spec`] as it is written.
     pub spec: Arc<[u8]>,
     /// [`Spec::run`]
@@ -130,6 +133,7 @@ impl Translator<'_> {
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
+            follow: follow::of(self.unit, &spec.request, self.context.host).map(Arc::new),
             text: rendered.text.into_bytes().into(),
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
             spec: written.into(),

@@ -4,6 +4,7 @@
 //! mark, by which it knows its units again.
 
 mod circles;
+mod follow;
 mod quadlets;
 mod resolve;
 
@@ -13,7 +14,8 @@ use std::sync::Arc;
 pub use quadlets::Rendered;
 pub use resolve::{FileVerdict, Inputs, Resolution, Ruling, resolve, resolve_again};
 
-use crate::host::MachineId;
+use crate::host::{Host, MachineId};
+use crate::unit::follow::Follow;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, syntax};
 
 /// fleet's target states (`fleet: Documentation/states.md`).
@@ -70,21 +72,24 @@ pub struct Desired {
     pub facts: Facts,
     /// How far it goes.
     pub target: TargetState,
+    /// The files that it follows.
+    pub follow: Option<Arc<Follow>>,
 }
 
 impl Desired {
-    /// Renders a unit for the host with `machine_id`.
-    pub fn new(unit: &Unit, machine_id: &MachineId, target: TargetState) -> Self {
+    /// Renders a unit for a host.
+    pub fn new(unit: &Unit, host: &Host, target: TargetState) -> Self {
         let unit_file = RenderedFile {
             path: unit.name.to_string(),
             text: unit.file.text.clone(),
             is_private: unit.file.is_private,
         };
-        Self::of_files(unit, &unit.drop_ins, machine_id, vec![unit_file], None, unit.facts.clone(), target)
+        let follow = follow::of_service(unit, host).map(Arc::new);
+        Self { follow, ..Self::of_files(unit, &unit.drop_ins, host, vec![unit_file], None, unit.facts.clone(), target) }
     }
 
     /// The service of a Quadlet file.
-    fn of_quadlet(unit: &Unit, rendered: &Rendered, machine_id: &MachineId, target: TargetState) -> Self {
+    fn of_quadlet(unit: &Unit, rendered: &Rendered, host: &Host, target: TargetState) -> Self {
         let translation = &rendered.translation;
         // Whoever may not read the source may not read what was made of it.
         let is_private = unit.drop_ins.iter().chain([&unit.file]).any(|file| file.is_private);
@@ -92,13 +97,17 @@ impl Desired {
         let made = slice.chain([(translation.service.to_string(), translation.text.clone())]);
         let made = made.map(|(path, text)| RenderedFile { path, text, is_private }).collect();
         let spec = Some(translation.spec.clone());
-        Self::of_files(unit, &unit.service_drop_ins, machine_id, made, spec, rendered.facts.clone(), target)
+        let follow = translation.follow.clone();
+        Self {
+            follow,
+            ..Self::of_files(unit, &unit.service_drop_ins, host, made, spec, rendered.facts.clone(), target)
+        }
     }
 
     fn of_files(
         unit: &Unit,
         drop_ins: &[Arc<TextFile>],
-        machine_id: &MachineId,
+        host: &Host,
         own: Vec<RenderedFile>,
         spec: Option<Arc<[u8]>>,
         facts: Facts,
@@ -109,7 +118,7 @@ impl Desired {
         let source = unit.file.path.clone();
         let mut files = vec![RenderedFile {
             path: format!("{folder}/{MARK_FILE_NAME}"),
-            text: mark(&source, machine_id).into_bytes().into(),
+            text: mark(&source, &host.machine_id).into_bytes().into(),
             is_private: false,
         }];
         files.extend(drop_ins.iter().map(|drop_in| RenderedFile {
@@ -120,7 +129,7 @@ impl Desired {
         files.extend(own);
         let text_digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
         let digest = digest_with_spec(text_digest, spec.as_deref());
-        Self { name, source, files, spec, digest, text_digest, facts, target }
+        Self { name, source, files, spec, digest, text_digest, facts, target, follow: None }
     }
 
     /// Whether it was rendered from the very files that `unit` was read from.

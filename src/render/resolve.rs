@@ -143,7 +143,7 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
         let target = wanted.min_by_kind(&unit.name, &unit.facts, &triggered);
         if target != TargetState::Inactive {
             let known = before.desired.get(&unit.name).filter(|desired| desired.is_of(unit, target));
-            let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, &host.machine_id, target)));
+            let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, host, target)));
             resolution.desired.insert(unit.name.clone(), desired);
         }
     }
@@ -158,7 +158,7 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
         if target != TargetState::Inactive && !name.is_template() {
             let known = before.desired.get(name).filter(|known| known.is_of_translation(unit, rendered, target));
             let desired = known.cloned();
-            let new = || Arc::new(Desired::of_quadlet(unit, rendered, &host.machine_id, target));
+            let new = || Arc::new(Desired::of_quadlet(unit, rendered, host, target));
             resolution.desired.insert(name.clone(), desired.unwrap_or_else(new));
         }
     }

@@ -10,8 +10,9 @@ use super::follow::{End, Follower};
 use super::health::Health;
 use super::leftovers::{self, Found};
 use super::notify_socket::NotifySocket;
+use super::reload::Trial;
 use super::signals::Signals;
-use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, stop, tell};
+use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, sources, stop, tell};
 
 /// What the service is after its start.
 struct Started {
@@ -29,7 +30,7 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
             () = signals.stop() => return Ok(Ending::Code(0)),
         };
         match found {
-            Found::Adoptable(container) => adopt(engine, *container).await?,
+            Found::Adoptable(container) => adopt(job, engine, *container).await?,
             Found::Outdated(leftovers) => start(job, spec, engine, &leftovers).await?,
         }
     };
@@ -47,7 +48,8 @@ async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found), Failure
 }
 
 /// Takes over what an earlier supervisor of this unit started.
-async fn adopt(engine: Engine, container: Inspected) -> Result<Started, Failure> {
+async fn adopt(job: &Job, engine: Engine, container: Inspected) -> Result<Started, Failure> {
+    sources::thaw_leftover(job, &engine, &container.id).await;
     let waiting = engine.wait(&container.id, false).await?;
     tracing::info!("container {} runs already; it goes on", short(&container.id));
     Ok(Started { engine, container, waiting })
@@ -126,6 +128,10 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
     drop(engine);
     let mut watchdog = watchdog(spec);
     let mut reloading = pin!(None);
+    let mut reload_again = false;
+    let mut trial: Option<Trial> = None;
+    let mut trial_health = Health::unwatched();
+    let is_checked = container.state.health.is_some();
     let mut end = pin!(Follower::new(job, container, waiting).end());
     loop {
         tokio::select! {
@@ -133,8 +139,12 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                 if is_stop {
                     break;
                 }
-                tell::reloading();
-                reloading.set(Some(reload::reload(job, &id, spec.reload.as_ref())));
+                // However often it is asked meanwhile: one more sees everything.
+                reload_again = reloading.is_some();
+                if !reload_again {
+                    tell::reloading();
+                    reloading.set(Some(reload::reload(job, &id)));
+                }
             }
             outcome = async {
                 match reloading.as_mut().as_pin_mut() {
@@ -143,7 +153,29 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                 }
             } => {
                 reloading.set(None);
-                tell::ready(&format!("{line}; {outcome}"));
+                tell::ready(&format!("{line}; {}", outcome.text));
+                trial = outcome.on_trial;
+                if is_checked && trial.is_some() && !health.is_watched() {
+                    trial_health = Health::of(job, &id);
+                }
+                if std::mem::take(&mut reload_again) {
+                    tell::reloading();
+                    reloading.set(Some(reload::reload(job, &id)));
+                }
+            }
+            () = async {
+                match &trial {
+                    Some(trial) => tokio::time::sleep_until(trial.end()).await,
+                    None => std::future::pending().await,
+                }
+            } => {
+                trial = None;
+                trial_health = Health::unwatched();
+            }
+            verdict = trial_health.next() => {
+                if verdict == "unhealthy" && let Some(trial) = trial.take() {
+                    trial.failed(job, "the container became unhealthy");
+                }
             }
             message = NotifySocket::next(&mut socket) => tell::forward(&message),
             verdict = health.next() => {
@@ -151,11 +183,17 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                     is_ready = true;
                     tell::ready(&line);
                 } else if verdict == "unhealthy" {
+                    if let Some(trial) = trial.take() {
+                        trial.failed(job, "the container became unhealthy");
+                    }
                     is_unhealthy |= health.act(job, &id, spec).await && spec.on_unhealthy != OnUnhealthy::Restart;
                 }
             }
             () = alive(&mut watchdog) => tell::alive(),
             end = &mut end => {
+                if let (Some(trial), End::Ended { state, .. }) = (&trial, &end) {
+                    trial.failed(job, &format!("the container ended with exit code {}", state.exit_code));
+                }
                 // Its own end by HealthOnFailure= is a failure, whoever sent the signal.
                 let end = match end {
                     End::Ended { state, .. } if is_unhealthy => End::Ended { state, by_hand: false },

@@ -21,10 +21,25 @@ impl Health {
     pub fn watch(job: &Job, spec: &Container, container: &Inspected) -> Self {
         let is_needed = spec.notify == Notify::Healthy && !spec.oneshot || spec.on_unhealthy != OnUnhealthy::None;
         if !is_needed {
-            return Self(None);
+            return Self::unwatched();
         }
+        Self::of(job, &container.id)
+    }
+
+    /// Nobody needs them.
+    pub fn unwatched() -> Self {
+        Self(None)
+    }
+
+    /// Whether they are told.
+    pub fn is_watched(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Those of a container that has health checks.
+    pub fn of(job: &Job, id: &str) -> Self {
         let (verdicts, receiver) = mpsc::channel(4);
-        let (socket, id) = (job.socket.clone(), container.id.clone());
+        let (socket, id) = (job.socket.clone(), id.to_owned());
         tokio::spawn(async move {
             let mut last = String::new();
             while !verdicts.is_closed() {

@@ -19,6 +19,7 @@ mod reload;
 mod resource;
 mod secrets;
 mod signals;
+mod sources;
 mod stop;
 mod tell;
 

@@ -149,6 +149,31 @@ impl Systemd {
         job_id(self.manager.restart_unit(name, "replace").await?)
     }
 
+    /// Queues a reload of a unit; the job's number.
+    pub async fn reload_unit(&self, name: &str) -> Result<u32, Error> {
+        job_id(self.manager.reload_unit(name, "replace").await?)
+    }
+
+    /// Queues a job by `queue`, over a connection of its own, and waits for its end; systemd's word for the result.
+    pub async fn finish(queue: impl AsyncFnOnce(&Self) -> Result<u32, Error>) -> Result<String, Error> {
+        let (events, mut told) = mpsc::unbounded_channel();
+        let (systemd, pump) = Self::connect_and_subscribe(events).await?;
+        let waited = async {
+            let job = queue(&systemd).await?;
+            while let Some(event) = told.recv().await {
+                match event {
+                    Event::JobRemoved { id, result, .. } if id == job => return Ok(result),
+                    Event::Disconnected => break,
+                    _ => {}
+                }
+            }
+            Err(Error::Unknown("the connection ended before the job did".to_owned()))
+        };
+        let result = waited.await;
+        pump.abort();
+        result
+    }
+
     /// Forgets that a unit failed. A unit that is not in memory has nothing to forget.
     pub async fn reset_failed(&self, name: &str) -> Result<(), Error> {
         match self.manager.reset_failed_unit(name).await.map_err(Error::from) {

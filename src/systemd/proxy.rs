@@ -35,6 +35,9 @@ pub trait Manager {
     /// Queues a restart job, which starts a unit that is down.
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
 
+    /// Queues a reload job.
+    fn reload_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+
     /// Clears the failed state and the start rate limit of a unit.
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
 

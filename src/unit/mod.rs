@@ -10,6 +10,7 @@ pub mod facts;
 pub mod file_kind;
 pub mod fleet;
 mod fleet_rules;
+pub mod follow;
 pub mod glob;
 mod lines;
 pub mod name;

@@ -1,6 +1,6 @@
 //! A host in memory: files, systemd as far as the loop sees it, and what was done to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::render::TargetState;
 use crate::source::{Identity, Look, ScanError};
 use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
 use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
+use crate::unit::follow::Follow;
 use crate::unit::{Digest, TextFile, UnitName, UnitType};
 
 /// The host, which outlives the agent.
@@ -344,6 +345,10 @@ impl World for FakeWorld {
     }
 
     fn forget_file(&mut self, _: &Path) {}
+
+    fn follow(&mut self, _: BTreeMap<UnitName, Arc<Follow>>, _: &BTreeSet<UnitName>) -> Option<String> {
+        None
+    }
 
     fn disconnect(&mut self) {}
 

@@ -25,11 +25,11 @@ use super::docker_names::{check_name, image_name};
 use super::expand::Expander;
 use super::quantities::{self, SIGNAL, duration, signal};
 use super::read::{Quadlet, sort};
-use super::spec::{AtStart, BindSource, Container, Notify, OnUnhealthy, Pull, PullPolicy, Reload};
+use super::spec::{AtStart, BindSource, Container, Follow, Notify, OnUnhealthy, Pull, PullPolicy, Reload};
 use super::values::{Value, Values, is_yes};
 use super::{service, slice};
 use crate::host::ApiVersion;
-use crate::unit::{Finding, UnitName};
+use crate::unit::{Diagnostic, Finding, OnChange, Policy, UnitName};
 
 pub(super) use mounts::parse_mount;
 pub(super) use volumes::split_volume;
@@ -47,6 +47,7 @@ pub fn translate(
         values: Values::new(&quadlet.merged, "Container", expander),
         file: &quadlet.name,
         service,
+        policy: &quadlet.policy,
         context,
         create: CreateBody::default(),
         start: AtStart::default(),
@@ -70,6 +71,7 @@ struct Translation<'a> {
     /// The Quadlet file's name.
     file: &'a UnitName,
     service: &'a UnitName,
+    policy: &'a Policy,
     context: &'a Context<'a>,
     create: CreateBody,
     start: AtStart,
@@ -116,6 +118,7 @@ impl Translation<'_> {
             start: std::mem::take(&mut self.start),
             mounts: std::mem::take(&mut self.mounts),
             mounted_images: std::mem::take(&mut self.mounted_images),
+            follow: self.follow(reload.is_some()),
             reload,
             on_unhealthy,
         })
@@ -220,6 +223,21 @@ impl Translation<'_> {
                 None => self.not_a(&value, SIGNAL),
             },
             (None, None) => None,
+        }
+    }
+
+    /// What a change of its files leads to: a reload, if there is a way.
+    fn follow(&mut self, can_reload: bool) -> Follow {
+        if self.policy.on_change == Some(OnChange::Reload) && !can_reload {
+            let message = "OnChange=reload needs a way to reload: add ReloadCmd= or ReloadSignal= to [Container]";
+            let path = self.values.merged().path().to_owned();
+            self.values.findings.push(Finding { path, diagnostic: Diagnostic::error(0, 0, message) });
+        }
+        let default = if can_reload { OnChange::Reload } else { OnChange::None };
+        Follow {
+            check: self.policy.check.clone(),
+            on_change: self.policy.on_change.unwrap_or(default),
+            rollback_usec: u64::try_from(self.policy.rollback_time.as_micros()).unwrap_or(u64::MAX),
         }
     }
 

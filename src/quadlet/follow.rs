@@ -1,0 +1,41 @@
+//! The files that a container or a build follows.
+
+use std::path::PathBuf;
+
+use super::spec::{Container, Request};
+use crate::host::Host;
+use crate::unit::follow::{Actor, Follow};
+use crate::unit::{OnChange, Unit};
+
+/// What is followed for a request; `None` if nothing is.
+pub fn of(unit: &Unit, request: &Request, host: &Host) -> Option<Follow> {
+    let follow = match request {
+        Request::Container(container) => of_container(unit, container, host)?,
+        // A build takes its time: it is done by itself only if that is asked for.
+        Request::Build(build) if unit.policy.on_change == Some(OnChange::Restart) => {
+            let actor = Actor::Agent { check: Vec::new(), service: Vec::new() };
+            let mut follow = Follow::new(&unit.policy, host, OnChange::Restart, actor);
+            if follow.watch.is_empty() && build.context.starts_with('/') {
+                follow.watch.push(PathBuf::from(&build.context));
+            }
+            follow
+        }
+        _ => return None,
+    };
+    (!follow.is_empty()).then_some(follow)
+}
+
+fn of_container(unit: &Unit, container: &Container, host: &Host) -> Option<Follow> {
+    if container.oneshot {
+        return None;
+    }
+    let on_change = container.follow.on_change;
+    let mut follow = Follow::new(&unit.policy, host, on_change, Actor::Supervisor);
+    if follow.watch.is_empty() && on_change != OnChange::None {
+        let sources = container.mounts.iter().filter(|mount| mount.read_only);
+        follow.watch = sources.map(|mount| mount.source.clone()).collect();
+    }
+    follow.places = container.mounts.iter().map(|mount| mount.source.clone()).collect();
+    follow.environment = container.start.environment_files.clone();
+    Some(follow)
+}

@@ -1,0 +1,129 @@
+//! Bind sources that were replaced on the host are replaced in the running container.
+
+use std::fs;
+use std::time::Instant;
+
+use crate::docker::Engine;
+use crate::mounts::swap::{self, Failure, Mounted, Outcome, Way};
+use crate::quadlet::spec::{Container, Owner};
+
+use super::Job;
+
+/// A container that is frozen while its mounts are exchanged has this file in the supervisor's folder: whoever finds it
+/// thaws the container.
+const FROZEN: &str = "frozen";
+
+/// Replaces what has to be; the paths that were, or why only a new start of the container can do it.
+pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> Result<Vec<String>, String> {
+    if spec.mounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pid = match engine.container(id).await {
+        Ok(Some(container)) if container.state.running => container.state.pid,
+        Ok(_) => return Err("the container does not run".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let container = swap::Container { pid, id: id.to_owned() };
+    let mounts: Vec<Mounted> = spec
+        .mounts
+        .iter()
+        .map(|mount| Mounted {
+            source: mount.source.clone(),
+            target: mount.target.clone(),
+            read_only: mount.read_only,
+            refused: refusal(spec, &mount.target, &mount.owner),
+        })
+        .collect();
+    let begin = Instant::now();
+    let mut outcomes = replace(&container, &mounts, Way::Beneath).await?;
+    let waiting: Vec<usize> =
+        (0..outcomes.len()).filter(|&index| outcomes[index] == Err(Failure::NeedsFreeze)).collect();
+    if !waiting.is_empty() {
+        let these: Vec<Mounted> = waiting.iter().map(|&index| mounts[index].clone()).collect();
+        let frozen = Frozen::freeze(job, engine, id).await?;
+        let over = replace(&container, &these, Way::Over).await;
+        frozen.thaw().await?;
+        waiting.into_iter().zip(over?).for_each(|(index, outcome)| outcomes[index] = outcome);
+    }
+    let mut replaced = Vec::new();
+    for (mount, outcome) in mounts.iter().zip(outcomes) {
+        let source = mount.source.display();
+        match outcome {
+            Ok(Outcome::Same) => {}
+            Ok(Outcome::Missing) => {
+                tracing::warn!("{source} is gone; the container keeps what it has at {}", mount.target);
+            }
+            Ok(Outcome::Replaced) => {
+                let took = begin.elapsed().as_millis();
+                tracing::info!("{source} was replaced, and {} in the container with it ({took} ms)", mount.target);
+                replaced.push(mount.target.clone());
+            }
+            Err(failure) => return Err(format!("{source} was replaced, but {failure}")),
+        }
+    }
+    Ok(replaced)
+}
+
+/// Why a mount cannot be made anew beside a running container as the Engine made it.
+fn refusal(spec: &Container, target: &str, owner: &Owner) -> Option<String> {
+    if matches!(owner, Owner::Map { .. }) {
+        return Some("its owners are mapped (idmap), which is done at the start".to_owned());
+    }
+    let options = spec.create.host_config.mounts.iter().find(|mount| mount.target == target)?.bind_options.as_ref()?;
+    let propagation = options.propagation.as_deref().filter(|kind| !kind.ends_with("private"))?;
+    Some(format!("it is mounted with {propagation}, which a mount of sculler's would not have"))
+}
+
+async fn replace(
+    container: &swap::Container,
+    mounts: &[Mounted],
+    way: Way,
+) -> Result<Vec<Result<Outcome, Failure>>, String> {
+    let (container, mounts) = (container.clone(), mounts.to_vec());
+    // A source may lie on a file system that does not answer.
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(swap::replace(&container, &mounts, way));
+    });
+    match receiver.await {
+        Ok(Ok(outcomes)) => Ok(outcomes),
+        Ok(Err(error)) => Err(format!("the container's mounts cannot be reached: {error}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A container that does not move.
+struct Frozen<'a> {
+    job: &'a Job,
+    engine: &'a Engine,
+    id: &'a str,
+}
+
+impl<'a> Frozen<'a> {
+    async fn freeze(job: &'a Job, engine: &'a Engine, id: &'a str) -> Result<Self, String> {
+        let cannot = |error: &dyn std::fmt::Display| format!("the container cannot be frozen for it: {error}");
+        fs::create_dir_all(&job.directory).map_err(|error| cannot(&error))?;
+        fs::write(job.directory.join(FROZEN), id).map_err(|error| cannot(&error))?;
+        engine.pause(id).await.map_err(|error| cannot(&error))?;
+        Ok(Self { job, engine, id })
+    }
+
+    async fn thaw(self) -> Result<(), String> {
+        thaw(self.job, self.engine, self.id).await.map_err(|error| format!("the container cannot be thawed: {error}"))
+    }
+}
+
+async fn thaw(job: &Job, engine: &Engine, id: &str) -> Result<(), crate::docker::Error> {
+    engine.unpause(id).await?;
+    let _ = fs::remove_file(job.directory.join(FROZEN));
+    Ok(())
+}
+
+/// Thaws a container that an earlier supervisor froze and did not live to thaw.
+pub async fn thaw_leftover(job: &Job, engine: &Engine, id: &str) {
+    if fs::read_to_string(job.directory.join(FROZEN)).is_ok_and(|frozen| frozen == id)
+        && let Err(error) = thaw(job, engine, id).await
+    {
+        tracing::warn!("the container was frozen by a supervisor that was killed, and cannot be thawed: {error}");
+    }
+}
