@@ -101,8 +101,13 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     match super::block_on(context::states(context.memory.installed.keys())) {
         Err(error) => wrong.push(error.to_string()),
         Ok(states) => {
-            let failed = states.iter().filter(|(_, state)| state.active == ActiveState::Failed);
-            wrong.extend(failed.map(|(unit, _)| format!("{unit} has failed; see 'sculler journal {unit}'")));
+            let reasons = super::block_on(context::reasons(&states)).unwrap_or_default();
+            for (unit, _) in states.iter().filter(|(_, state)| state.active == ActiveState::Failed) {
+                wrong.push(match reasons.get(unit) {
+                    Some(reason) => format!("{unit} has failed: {reason}"),
+                    None => format!("{unit} has failed; see 'sculler journal {unit}'"),
+                });
+            }
         }
     }
     // The agent and the files may say the same.

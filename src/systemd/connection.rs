@@ -122,6 +122,16 @@ impl Systemd {
 
     /// Some properties of a unit, as text: its `FragmentPath`, `LoadError` and the like.
     pub async fn details(&self, name: &str) -> Result<Details, Error> {
+        Ok(Details::new(self.properties(name, "org.freedesktop.systemd1.Unit").await?))
+    }
+
+    /// What a service said of itself last (`StatusText`); empty if nothing.
+    pub async fn status_text(&self, service: &str) -> Result<String, Error> {
+        let mut all = self.properties(service, "org.freedesktop.systemd1.Service").await?;
+        Ok(all.remove("StatusText").and_then(|value| String::try_from(value).ok()).unwrap_or_default())
+    }
+
+    async fn properties(&self, name: &str, interface: &'static str) -> Result<HashMap<String, OwnedVariant>, Error> {
         let path = self.manager.load_unit(name).await?;
         let properties = zbus::fdo::PropertiesProxy::builder(self.manager.inner().connection())
             .destination("org.freedesktop.systemd1")
@@ -129,9 +139,8 @@ impl Systemd {
             .cache_properties(CacheProperties::No)
             .build()
             .await?;
-        let interface = zbus::names::InterfaceName::from_static_str_unchecked("org.freedesktop.systemd1.Unit");
-        let all = properties.get_all(interface).await.map_err(zbus::Error::from)?;
-        Ok(Details::new(all))
+        let interface = zbus::names::InterfaceName::from_static_str_unchecked(interface);
+        Ok(properties.get_all(interface).await.map_err(zbus::Error::from)?)
     }
 
     /// Queues a start; the job's number.
