@@ -1,6 +1,6 @@
 //! `sculler status [UNIT…]`
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::process::{Command, ExitCode};
 
 use super::context::{self, Context};
@@ -57,6 +57,12 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
         context.settings.unit_dir.display()
     );
     let mut wrong: Vec<String> = Vec::new();
+    let states = super::block_on(context::states(context.memory.installed.keys()));
+    // Of a unit that says why it failed, that is all that has to be said.
+    let said = match &states {
+        Ok(states) => super::block_on(context::reasons(states)).unwrap_or_default(),
+        Err(_) => BTreeMap::new(),
+    };
     match &context.agent {
         None => wrong.push("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
         Some(agent) => {
@@ -71,7 +77,9 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     continue;
                 }
                 let reasons = status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message));
-                wrong.extend(reasons.map(|reason| format!("{unit}: {reason}")));
+                wrong.extend(
+                    reasons.filter(|_| !said.contains_key(unit.as_str())).map(|reason| format!("{unit}: {reason}")),
+                );
             }
         }
     }
@@ -98,12 +106,11 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(error) = last.and_then(|last| last.error) {
         wrong.push(format!("the last sync changed nothing: {error}"));
     }
-    match super::block_on(context::states(context.memory.installed.keys())) {
+    match states {
         Err(error) => wrong.push(error.to_string()),
         Ok(states) => {
-            let reasons = super::block_on(context::reasons(&states)).unwrap_or_default();
             for (unit, _) in states.iter().filter(|(_, state)| state.active == ActiveState::Failed) {
-                wrong.push(match reasons.get(unit) {
+                wrong.push(match said.get(unit) {
                     Some(reason) => format!("{unit} has failed: {reason}"),
                     None => format!("{unit} has failed; see 'sculler journal {unit}'"),
                 });

@@ -4,6 +4,7 @@
 //! It works from the spec that rendering wrote and decides nothing that the spec can say. At rest it holds one connection
 //! to the Engine and waits on it.
 
+mod advice;
 mod at_start;
 mod container;
 mod engine;
@@ -50,7 +51,7 @@ struct Failure(String);
 
 impl From<crate::docker::Error> for Failure {
     fn from(error: crate::docker::Error) -> Self {
-        Self(error.to_string())
+        Self(advice::with_advice(&error.to_string()))
     }
 }
 

@@ -14,6 +14,7 @@ mod containers;
 mod directory;
 mod doctor;
 mod edits;
+mod failures;
 mod fleet;
 mod fleetctl;
 mod git;
