@@ -31,4 +31,5 @@ mod story;
 mod supervise;
 mod three_hosts;
 mod trust;
+mod updates;
 mod writing;
