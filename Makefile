@@ -18,6 +18,8 @@ BINARY = target/$(TARGET)/release/sculler
 GENERATED = target/generated
 SHARE = $(DESTDIR)$(PREFIX)/share
 HOST = tests/host/host
+# Their ExecStart= has the binary's path
+SERVICES = sculler.service sculler-sync.service
 
 .DEFAULT_GOAL := build
 .PHONY: build binary generated target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
@@ -66,9 +68,11 @@ BENCH = main_job language quadlet
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler
 	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|/usr/bin/sculler|$(PREFIX)/bin/sculler|' systemd/sculler.service > $(DESTDIR)$(UNITDIR)/sculler.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/sculler.service
-	install -D -m 644 systemd/sculler.target $(DESTDIR)$(UNITDIR)/sculler.target
+	for unit in $(SERVICES); do \
+		sed 's|/usr/bin/sculler|$(PREFIX)/bin/sculler|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	install -m 644 -t $(DESTDIR)$(UNITDIR) systemd/sculler.target systemd/sculler-sync.timer
 	install -D -m 644 systemd/sculler.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sculler.conf
 	install -D -m 644 systemd/sculler.preset $(DESTDIR)$(PREFIX)/lib/systemd/system-preset/80-sculler.preset
 	install -D -m 644 docs/sculler.8 $(SHARE)/man/man8/sculler.8

@@ -22,6 +22,7 @@ pub mod source;
 
 pub mod config;
 pub mod render;
+pub mod sync;
 
 pub mod docker;
 pub mod mounts;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The order of ARCHITECTURE.md.
-const LAYERS: [&str; 19] = [
+const LAYERS: &[&str] = &[
     "files",
     "host",
     "unit",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 19] = [
     "source",
     "config",
     "render",
+    "sync",
     "systemd",
     "docker",
     "mounts",

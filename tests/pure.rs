@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files and folders below `src/`; those that are not there yet are passed over.
-const PURE: [&str; 7] = ["unit", "convert", "select", "select.rs", "render", "plan", "quadlet"];
+const PURE: &[&str] = &["unit", "convert", "select", "select.rs", "render", "plan", "quadlet"];
 
 const FORBIDDEN: [&str; 9] =
     ["tokio", "zbus", "bollard", "notify::", "std::fs", "std::env", "std::net", "std::process", "std::thread"];

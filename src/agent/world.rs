@@ -14,6 +14,7 @@ use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
 use crate::render::TargetState;
+use crate::source::inotify::Inotify;
 use crate::source::route::route;
 use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
@@ -104,6 +105,7 @@ impl Host {
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;
         apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
+        let inotify = Inotify::start()?;
         Ok(Self {
             systemd: None,
             pump: None,
@@ -112,7 +114,7 @@ impl Host {
             records,
             folder,
             source,
-            watch: Watch::new(changed.clone())?,
+            watch: Watch::new(inotify.clone(), changed.clone()),
             changed,
             unit_dir: settings.unit_dir.clone(),
             trials: Trials::new(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::context::Context;
 use crate::config::Settings;
 use crate::source::ScanError;
+use crate::sync::{self, Last};
 use crate::systemd::{Systemd, clock_is_synchronised};
 
 /// Whether this host has what sculler and its containers need; exit code 1 if something is missing.
@@ -43,6 +44,7 @@ impl Doctor {
         let context = Context::read()?;
         let mut findings = vec![super::block_on(async { Ok(systemd().await) })?, agent(&context)];
         findings.push(unit_directory(&context));
+        findings.extend(repository());
         findings.extend(inotify(&context));
         findings.extend(kernel());
         findings.push(super::block_on(async { Ok(clock().await) })?);
@@ -119,6 +121,27 @@ fn unit_directory(context: &Context) -> Finding {
             }
         }
     }
+}
+
+/// How the last `sculler sync` went, on hosts that have a repository.
+fn repository() -> Option<Finding> {
+    let settings = match sync::Settings::load(&sync::Settings::path()) {
+        Ok(settings) => settings?,
+        Err(error) => return Some(finding(Grade::Fail, "sync", error.to_string())),
+    };
+    let source = format!("{} of {}", settings.branch, settings.repository);
+    Some(match Last::read(&sync::state_directory()) {
+        None => {
+            let text = format!("{source} was never fetched; run 'systemctl enable --now sculler-sync.timer'");
+            finding(Grade::Warn, "sync", text)
+        }
+        Some(Last { error: Some(error), .. }) => finding(Grade::Fail, "sync", format!("{source}: {error}")),
+        Some(Last { commit, at, .. }) => {
+            let commit = commit.unwrap_or_default();
+            let minutes = ((crate::status::seconds_now() - at) / 60.0).max(0.0);
+            finding(Grade::Ok, "sync", format!("{source} at {}, {minutes:.0} min ago", super::sync::short(&commit)))
+        }
+    })
 }
 
 /// One watch for each folder and symlink, one instance for each program.

@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
     ("Look", &["list-units", "list-unit-files", "list-machines", "status", "explain", "cat", "diff", "journal", "ssh"]),
     ("Check", &["verify", "render", "convert", "plan", "doctor", "help"]),
-    ("Agent", &["reconcile", "agent"]),
+    ("Agent", &["reconcile", "sync", "agent"]),
 ];
 
 const LABEL: usize = 7;
@@ -96,7 +96,7 @@ mod tests {
         known.sort_unstable();
         assert_eq!(shown, known);
         let help = command.clone().render_help().to_string();
-        assert!(help.lines().count() <= 32, "{help}");
+        assert!(help.lines().count() <= 40, "{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     }
 }

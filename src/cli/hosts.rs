@@ -13,7 +13,7 @@ use super::remote::{self, HERE, NO_ANSWER, Ssh, short};
 use super::table::{Cell, Listing};
 
 /// Commands that ask the agent, which only root may.
-const AS_ROOT: [&str; 8] = ["submit", "load", "start", "stop", "restart", "unload", "destroy", "reconcile"];
+const AS_ROOT: [&str; 9] = ["submit", "load", "start", "stop", "restart", "unload", "destroy", "reconcile", "sync"];
 
 /// The group of hosts.toml that counts when nobody names hosts.
 const DEFAULT: &str = "default";

@@ -31,6 +31,7 @@ mod ssh;
 mod status;
 mod submission;
 mod supervise;
+mod sync;
 mod table;
 mod verify;
 
@@ -101,6 +102,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Ask the agent for a pass now
     Reconcile(reconcile::Reconcile),
+    /// Bring the unit directory to a Git repository's branch
+    Sync(sync::Sync),
     /// This help, a command's, or keys of Quadlet files
     Help(help::Help),
     /// The daemon that watches the unit directory
@@ -185,6 +188,7 @@ impl Command {
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
+            Self::Sync(command) => command.run(),
             Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),
             Self::Supervise(command) => command.run(),

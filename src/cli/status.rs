@@ -7,6 +7,7 @@ use super::context::{self, Context};
 use super::explain;
 use crate::render::Ruling;
 use crate::source::Problem;
+use crate::sync::{self, Last};
 use crate::systemd::{ActiveState, Systemd};
 use crate::unit::UnitName;
 
@@ -102,6 +103,10 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 }
             }
         }
+    }
+    let last = Last::read(&sync::state_directory()).filter(|_| sync::Settings::path().exists());
+    if let Some(error) = last.and_then(|last| last.error) {
+        wrong.push(format!("the last sync changed nothing: {error}"));
     }
     match super::block_on(context::states(context.memory.installed.keys())) {
         Err(error) => wrong.push(error.to_string()),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::diff;
 use crate::files;
+use crate::sync;
 use crate::unit::{Unit, UnitName};
 
 /// A unit file with its drop-ins, read and found valid.
@@ -99,12 +100,14 @@ pub fn remove(path: &Path) -> anyhow::Result<()> {
 pub fn warn_of_sync<'a>(files: impl Iterator<Item = &'a Path>, done: &str) {
     let checkout = |folder: &Path| {
         let real = std::fs::canonicalize(folder).ok()?;
-        real.ancestors().find(|folder| folder.join(".git").exists()).map(PathBuf::from)
+        real.ancestors()
+            .find(|folder| folder.join(".git").exists() || sync::Marker::read(folder).is_some())
+            .map(PathBuf::from)
     };
     let checkouts: BTreeSet<PathBuf> = files.filter_map(Path::parent).filter_map(checkout).collect();
     for checkout in checkouts {
         eprintln!(
-            "sculler: {} is a Git checkout, so the next sync will undo this; {done} it there as well",
+            "sculler: {} comes from Git, so the next sync will undo this; {done} it there as well",
             checkout.display()
         );
     }

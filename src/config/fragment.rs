@@ -41,6 +41,24 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What the parser says of a TOML file.
+    pub fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        Self::at(path, text, error.span().map_or(0, |span| span.start), error.message())
+    }
+
+    /// A mistake at a byte of a file.
+    pub fn at(path: &Path, text: &str, offset: usize, message: impl Into<String>) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        Self::Syntax {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            message: message.into(),
+        }
+    }
+}
+
 /// Settings as one file or the environment gives them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,15 +95,7 @@ pub enum Metadata {
 impl Fragment {
     /// Reads a TOML file.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let mut fragment: Self = toml::from_str(text).map_err(|error| {
-            let before = &text[..error.span().map_or(0, |span| span.start.min(text.len()))];
-            Error::Syntax {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
-                message: error.message().to_owned(),
-            }
-        })?;
+        let mut fragment: Self = toml::from_str(text).map_err(|error| Error::of_toml(path, text, &error))?;
         fragment.origin = path.display().to_string();
         Ok(fragment)
     }

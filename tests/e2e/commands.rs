@@ -257,7 +257,7 @@ fn a_checkout_of_git_is_told_of() {
     host.sh(&format!("git init -q {UNITS}"));
     host.write("/root/web.service", &sleeper());
     let submitted = host.sculler("submit web.service");
-    assert!(submitted.ok() && submitted.stderr.contains("is a Git checkout"), "{submitted}");
+    assert!(submitted.ok() && submitted.stderr.contains("comes from Git"), "{submitted}");
     let destroyed = host.sculler("destroy web");
     assert!(destroyed.ok() && destroyed.stderr.contains("the next sync will undo this"), "{destroyed}");
     // A folder below may be one, too
@@ -265,7 +265,7 @@ fn a_checkout_of_git_is_told_of() {
     host.put("apps/app.service", &sleeper());
     host.wait_active("app.service");
     let destroyed = host.sculler("destroy app");
-    assert!(destroyed.ok() && destroyed.stderr.contains("units/apps is a Git checkout"), "{destroyed}");
+    assert!(destroyed.ok() && destroyed.stderr.contains("units/apps comes from Git"), "{destroyed}");
     assert_eq!(host.sculler("submit web.service").stderr, "");
 }
 

@@ -29,6 +29,7 @@ mod settings;
 mod sockets;
 mod story;
 mod supervise;
+mod sync;
 mod three_hosts;
 mod trust;
 mod updates;

@@ -271,6 +271,7 @@ impl FakeWorld {
             installed: state.memory.installed.clone(),
             started: state.memory.started.clone(),
             units: state.memory.units.clone(),
+            good: state.memory.good.clone(),
             directory: state.memory.directory,
         };
     }
