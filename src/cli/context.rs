@@ -172,7 +172,7 @@ pub async fn reasons(states: &BTreeMap<String, UnitState>) -> anyhow::Result<BTr
     }
     let systemd = Systemd::connect().await?;
     for name in failed {
-        let reason = systemd.status_text(name).await?;
+        let reason = systemd.process(name).await?.status_text;
         if !reason.is_empty() {
             reasons.insert(name.clone(), reason);
         }

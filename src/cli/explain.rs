@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::context::{self, Context, Directory};
+use super::status;
 use crate::render::{FileVerdict, Ruling};
 use crate::source::ScanError;
 use crate::systemd::{ActiveState, UnitState};
@@ -82,6 +83,9 @@ pub fn explain(
     let status = context.unit_status(name);
     if let Some(kind) = status.job {
         println!("  a {kind} is under way");
+    }
+    if let Some(service) = &status.preparation {
+        println!("  {}", status::preparation(service));
     }
     if let Some(reason) = status.blocked {
         println!("  {}: {reason}", if status.is_by_hand { "left alone" } else { "refused" });

@@ -8,7 +8,7 @@ use super::explain;
 use crate::render::Ruling;
 use crate::source::Problem;
 use crate::sync::{self, Last};
-use crate::systemd::ActiveState;
+use crate::systemd::{ActiveState, Systemd};
 use crate::unit::UnitName;
 
 /// The agent, or some units in sculler's and systemd's words.
@@ -49,6 +49,13 @@ impl Status {
     }
 }
 
+/// How far the preparation of a new version is.
+pub fn preparation(service: &str) -> String {
+    let told = super::block_on(async { Ok(Systemd::connect().await?.process(service).await?.status_text) });
+    let told = told.ok().filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default();
+    format!("its new version is prepared while the old one runs{told}")
+}
+
 fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     println!(
         "{} ({}), unit directory {}",
@@ -71,6 +78,9 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
             for (unit, status) in &agent.units {
                 if let Some(kind) = &status.job {
                     println!("{unit}: {kind} under way");
+                }
+                if let Some(service) = &status.preparation {
+                    println!("{unit}: {}", preparation(service));
                 }
                 if let Some(reason) = status.blocked.iter().find(|_| status.is_by_hand) {
                     println!("{unit}: {reason}");

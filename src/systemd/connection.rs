@@ -125,10 +125,9 @@ impl Systemd {
         Ok(Details::new(self.properties(name, "org.freedesktop.systemd1.Unit").await?))
     }
 
-    /// What a service said of itself last (`StatusText`); empty if nothing.
-    pub async fn status_text(&self, service: &str) -> Result<String, Error> {
-        let mut all = self.properties(service, "org.freedesktop.systemd1.Service").await?;
-        Ok(all.remove("StatusText").and_then(|value| String::try_from(value).ok()).unwrap_or_default())
+    /// What a service's process came to.
+    pub async fn process(&self, name: &str) -> Result<Process, Error> {
+        Ok(Process::new(self.properties(name, "org.freedesktop.systemd1.Service").await?))
     }
 
     async fn properties(&self, name: &str, interface: &'static str) -> Result<HashMap<String, OwnedVariant>, Error> {
@@ -216,6 +215,32 @@ pub struct Details {
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
     /// `ConsistsOf=`; observation keeps those that are up.
     pub dependents: Vec<String>,
+}
+
+/// What is asked of a service alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its status line (sd_notify(3)).
+    pub status_text: String,
+    /// `success`, `exit-code`, `signal`, `timeout`, …
+    pub result: String,
+    /// `Type=`
+    pub kind: String,
+    /// How the main process ended: CLD_EXITED (1) with an exit code, or CLD_KILLED (2) or CLD_DUMPED (3) with a signal.
+    pub ended: Option<(i32, i32)>,
+    /// How often systemd has started it again by itself since the last start.
+    pub restarts: u32,
+}
+
+impl Process {
+    fn new(mut all: HashMap<String, OwnedVariant>) -> Self {
+        let mut text = |key: &str| all.remove(key).and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+        let (status_text, result, kind) = (text("StatusText"), text("Result"), text("Type"));
+        let mut number = |key: &str| all.remove(key).and_then(|value| i32::try_from(value).ok()).unwrap_or_default();
+        let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
+        let restarts = all.remove("NRestarts").and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+        Self { status_text, result, kind, ended: (code != 0).then_some((code, status)), restarts }
+    }
 }
 
 impl Details {

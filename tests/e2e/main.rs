@@ -33,4 +33,5 @@ mod supervise;
 mod sync;
 mod three_hosts;
 mod trust;
+mod updates;
 mod writing;
