@@ -22,8 +22,8 @@ use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
 use crate::systemd::{Error, Event, Systemd};
-use crate::unit::UnitName;
 use crate::unit::follow::Follow;
+use crate::unit::{Digest, UnitName};
 
 /// What the loop sees of the host.
 pub trait World {
@@ -47,6 +47,9 @@ pub trait World {
 
     /// Records that a start has happened, with whatever result.
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure>;
+
+    /// A preparation is over; why it failed, if it said so.
+    fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
 
     /// Records the identity of the unit directory.
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure>;
@@ -107,6 +110,7 @@ impl Host {
         let mut memory = Memory::default();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;
+        apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
         let inotify = Inotify::start()?;
         Ok(Self {
@@ -239,6 +243,10 @@ impl World for Host {
 
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure> {
         apply::finish_start(&mut self.memory, &self.records, unit)
+    }
+
+    fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {
+        apply::preparation_over(&self.records, unit, version)
     }
 
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
