@@ -15,6 +15,7 @@ use crate::quadlet::names;
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
+use crate::status::history::{self, Event};
 use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
 use crate::systemd::{ActiveState, Systemd, UnitState};
 use crate::unit::glob::Glob;
@@ -74,6 +75,13 @@ impl Context {
     /// What the agent has to say of a unit.
     pub fn unit_status(&self, name: &UnitName) -> UnitStatus {
         self.agent.as_ref().and_then(|agent| agent.units.get(name.as_str())).cloned().unwrap_or_default()
+    }
+
+    /// The reload of a unit that did not end well, if nothing has happened since. Its history is for root alone.
+    pub fn failed_reload(&self, name: &UnitName) -> Option<Event> {
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let events = history::read(&records.of_unit(name)).ok()?;
+        history::failed_reload(&events).cloned()
     }
 
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.

@@ -91,12 +91,16 @@ pub fn explain(
         println!("  {}: {reason}", if status.is_by_hand { "left alone" } else { "refused" });
     }
     if let Some(trouble) = status.trouble {
-        let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() - trouble.since;
-        println!("  {} ({} ago)", trouble.message, in_words(Duration::from_secs_f64(age.max(0.0))));
+        println!("  {} ({} ago)", trouble.message, since(trouble.since));
         match trouble.retry_at {
             Some(_) => println!("  it is tried again by itself"),
             None => println!("  it is not tried again before the file changes; or run 'systemctl start {name}'"),
         }
+    }
+    if let Some(event) = context.failed_reload(name) {
+        println!("  {} ({} ago)", event.done, since(event.time));
+        event.reason.lines().for_each(|line| println!("    {line}"));
+        println!("  what runs has not taken up its files; it will as soon as they change");
     }
     if context.agent.is_none() {
         println!("  the agent is not running, so changes wait; run 'systemctl start sculler'");
@@ -127,6 +131,12 @@ fn print_difference(directory: &Result<Directory, ScanError>, name: &UnitName, i
         Some(desired) if desired.digest != installed => println!("  the file has changed since; see 'sculler plan'"),
         _ => {}
     }
+}
+
+/// How long ago a moment was, in seconds since 1970.
+fn since(time: f64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    in_words(Duration::from_secs_f64((now - time).max(0.0)))
 }
 
 fn in_words(duration: Duration) -> String {

@@ -45,6 +45,12 @@ impl ListUnits {
             })
             .collect();
         self.listing().print(&rows)?;
+        // Beside the table: scripts read it.
+        for unit in installed.keys() {
+            if let Some(event) = context.failed_reload(unit) {
+                eprintln!("{unit}: {}", event.done);
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -127,6 +127,9 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    for unit in context.memory.installed.keys() {
+        wrong.extend(context.failed_reload(unit).map(|event| format!("{unit}: {}", event.done)));
+    }
     // The agent and the files may say the same.
     let mut told = HashSet::new();
     wrong.retain(|line| told.insert(line.clone()));

@@ -44,8 +44,9 @@ pub async fn run(unit: &UnitName, check: &[String], service: &[(String, String)]
         Ok(result) if result == "done" => Ok(()),
         Ok(result) => {
             let how = if result == "timeout" { "did not end within 60 s" } else { "failed" };
-            let last = printed.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
-            Err(Complaint { sentence: format!("CheckCmd= '{shown}' {how}{last}"), output: printed })
+            // The first says what is wrong, the others what followed from it.
+            let first = printed.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+            Err(Complaint { sentence: format!("CheckCmd= '{shown}' {how}{first}"), output: printed })
         }
         Err(error) => Err(complain(format!("CheckCmd= '{shown}' cannot be run: {error}"))),
     }

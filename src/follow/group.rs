@@ -14,9 +14,10 @@ use super::watches::{Place, Watches};
 use crate::source::inotify::Watched;
 use crate::source::route::route;
 use crate::unit::follow::Follow;
+use crate::unit::policy::SETTLE_AT_MOST;
 
-/// However long a burst goes on, it is looked at after this.
-const SETTLE_AT_MOST: Duration = Duration::from_secs(5);
+/// How long Git may be at work.
+const GIT_AT_MOST: Duration = Duration::from_secs(600);
 
 /// How often what cannot be watched is looked at.
 const POLL: Duration = Duration::from_secs(30);
@@ -174,10 +175,9 @@ impl Group {
                 root.tree.iter_mut().for_each(Tree::touch_all);
             }
         } else {
-            let (first, _) = self.burst?;
-            let is_cut = now >= first + SETTLE_AT_MOST;
-            if !is_cut && self.roots.iter().any(|root| root.is_touched && git_is_busy(&root.path)) {
-                self.burst = Some((first, now));
+            self.burst?;
+            if self.roots.iter().any(|root| root.is_touched && git_is_busy(&root.path)) {
+                self.burst = Some((now, now));
                 return None;
             }
         }
@@ -337,9 +337,14 @@ fn watch_way(path: &Path, group: u32, root: u32, watches: &mut Watches) {
     }
 }
 
-/// Whether Git is at work in or above a path.
+/// Whether Git is at work in or above a path: a checkout is one change, however long it takes. What lies there for longer, Git
+/// left when it was killed.
 fn git_is_busy(path: &Path) -> bool {
-    path.ancestors().any(|folder| folder.join(".git/index.lock").exists())
+    let is_young = |lock: PathBuf| {
+        let modified = fs::metadata(lock).and_then(|metadata| metadata.modified()).ok();
+        modified.is_some_and(|at| at.elapsed().is_ok_and(|age| age < GIT_AT_MOST))
+    };
+    path.ancestors().any(|folder| is_young(folder.join(".git/index.lock")))
 }
 
 fn ignores(follow: &Follow, name: &OsStr) -> bool {

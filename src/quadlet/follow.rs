@@ -31,7 +31,8 @@ fn of_container(unit: &Unit, container: &Container, host: &Host) -> Option<Follo
     }
     let on_change = container.follow.on_change;
     let mut follow = Follow::new(&unit.policy, host, on_change, Actor::Supervisor);
-    if follow.watch.is_empty() && on_change != OnChange::None {
+    let has_way = on_change == OnChange::Restart || on_change == OnChange::Reload && container.reload.is_some();
+    if follow.watch.is_empty() && has_way {
         let sources = container.mounts.iter().filter(|mount| mount.read_only);
         follow.watch = sources.map(|mount| mount.source.clone()).collect();
     }

@@ -92,7 +92,7 @@ pub struct Follow {
     /// `CheckCmd=`, in the container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub check: Vec<String>,
-    /// `OnChange=`, or what is the default of this container.
+    /// `OnChange=`; a reload of a container without a way to reload replaces what was replaced on the host.
     pub on_change: OnChange,
     /// `RollbackSec=`: so long an end of the container is held against the reload before it. In microseconds.
     pub rollback_usec: u64,
@@ -100,7 +100,7 @@ pub struct Follow {
 
 impl Default for Follow {
     fn default() -> Self {
-        Self { check: Vec::new(), on_change: OnChange::None, rollback_usec: 30_000_000 }
+        Self { check: Vec::new(), on_change: OnChange::Reload, rollback_usec: 30_000_000 }
     }
 }
 

@@ -151,6 +151,11 @@ pub fn read(folder: &Path) -> io::Result<Vec<Event>> {
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// The reload that did not end well, if nothing has happened since: what runs has not taken up what its files say.
+pub fn failed_reload(events: &[Event]) -> Option<&Event> {
+    events.last().filter(|event| event.what == What::Reload && event.result != Outcome::Done)
+}
+
 /// Opens the file with nobody else writing to it until it is closed.
 fn open_alone(path: &Path) -> io::Result<File> {
     loop {

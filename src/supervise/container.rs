@@ -81,6 +81,7 @@ async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]
             return Err(error.into());
         }
     };
+    reload::settle(job);
     // One that ended at once is inspected as well as one that runs.
     let container = engine.container(&id).await?.unwrap_or_else(|| Inspected { id, ..Inspected::default() });
     Ok(Started { engine, container, waiting })

@@ -193,11 +193,12 @@ async fn command(engine: &Engine, id: &str, words: &[String]) -> Result<String, 
     if code == 0 {
         return Ok(output.to_owned());
     }
-    let last = output.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    // The first says what is wrong, the others what followed from it.
+    let first = output.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
     if output.lines().count() > 1 {
         tracing::error!("'{shown}': {output}");
     }
-    Err(Complaint { sentence: format!("'{shown}' ended with exit code {code}{last}"), output: output.to_owned() })
+    Err(Complaint { sentence: format!("'{shown}' ended with exit code {code}{first}"), output: output.to_owned() })
 }
 
 /// The files because of which the agent asks for this reload; none if somebody else does.
@@ -217,8 +218,20 @@ fn shown(files: &[PathBuf]) -> String {
     }
 }
 
+/// What has just started has read its files, whatever a reload said of them before.
+pub fn settle(job: &Job) {
+    let events = history::read(&folder(job)).unwrap_or_default();
+    if history::failed_reload(&events).is_some() {
+        record(job, Event::now(What::Start, "started with its files as they are now", Duration::ZERO, Outcome::Done));
+    }
+}
+
+fn folder(job: &Job) -> PathBuf {
+    Path::new(config::STATE_DIRECTORY).join("units").join(&job.spec.unit)
+}
+
 fn record(job: &Job, event: Event) {
-    let folder = Path::new(config::STATE_DIRECTORY).join("units").join(&job.spec.unit);
+    let folder = folder(job);
     if let Err(error) = history::append(&folder, &event) {
         tracing::warn!("{}: {error}", folder.display());
     }

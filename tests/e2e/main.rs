@@ -26,6 +26,7 @@ mod lifecycle;
 mod litter;
 mod names;
 mod quadlet_create;
+mod reload;
 mod settings;
 mod sockets;
 mod story;

@@ -226,17 +226,16 @@ impl Translation<'_> {
         }
     }
 
-    /// What a change of its files leads to: a reload, if there is a way.
+    /// What a change of its files leads to.
     fn follow(&mut self, can_reload: bool) -> Follow {
         if self.policy.on_change == Some(OnChange::Reload) && !can_reload {
             let message = "OnChange=reload needs a way to reload: add ReloadCmd= or ReloadSignal= to [Container]";
             let path = self.values.merged().path().to_owned();
             self.values.findings.push(Finding { path, diagnostic: Diagnostic::error(0, 0, message) });
         }
-        let default = if can_reload { OnChange::Reload } else { OnChange::None };
         Follow {
             check: self.policy.check.clone(),
-            on_change: self.policy.on_change.unwrap_or(default),
+            on_change: self.policy.on_change.unwrap_or_default(),
             rollback_usec: u64::try_from(self.policy.rollback_time.as_micros()).unwrap_or(u64::MAX),
         }
     }
