@@ -78,7 +78,7 @@ fn a_web_server_follows_its_configuration() {
         host.write_in_place("/srv/html/index.html", "page two\n");
         host.wait_served("/", "page two");
         // The same content needs none, either.
-        host.sh("touch /srv/conf/nginx.conf; cp /srv/conf/nginx.conf /srv/conf/x; mv /srv/conf/x /srv/conf/nginx.conf");
+        host.sh("touch /srv/conf/nginx.conf; cp /srv/conf/nginx.conf /srv/x; mv /srv/x /srv/conf/nginx.conf");
 
         host.write("/srv/conf/nginx.conf", &conf("two"));
         host.wait_served("/v", "two");
