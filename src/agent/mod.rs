@@ -6,6 +6,7 @@ mod inbox;
 mod jobs;
 mod orders;
 mod outcomes;
+mod preparations;
 mod removal;
 mod report;
 mod request;
@@ -36,8 +37,9 @@ use housekeeping::Housekeeping;
 use inbox::{Inbox, Signal, Wake};
 use jobs::Jobs;
 use orders::Orders;
+use preparations::Preparations;
 use removal::{Guard, Permission};
-use report::Reporter;
+use report::{Reporter, UnderWay};
 use trouble::Troubles;
 use world::World;
 
@@ -64,6 +66,7 @@ pub struct Agent<W> {
     look: Look,
     resolution: Resolution,
     jobs: Jobs,
+    preparations: Preparations,
     troubles: Troubles,
     blocked: BTreeMap<UnitName, Blocked>,
     bring_back: BTreeMap<UnitName, Vec<String>>,
@@ -93,6 +96,7 @@ impl<W: World> Agent<W> {
             look: Look::default(),
             resolution: Resolution::default(),
             jobs: Jobs::default(),
+            preparations: Preparations::default(),
             troubles: Troubles::default(),
             blocked: BTreeMap::new(),
             bring_back: BTreeMap::new(),
@@ -177,6 +181,11 @@ impl<W: World> Agent<W> {
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
+        let installed = &self.world.memory().installed;
+        self.preparations.keep_current(|unit, version| {
+            let is_installed = installed.get(unit).is_some_and(|installed| installed.digest == version);
+            !is_installed && desired.get(unit).is_some_and(|desired| desired.digest == version)
+        });
 
         let jobs = self.jobs.by_unit();
         let holds = |path: &Path| self.look.holds(path);
@@ -194,6 +203,7 @@ impl<W: World> Agent<W> {
             memory: self.world.memory(),
             observed: &observed,
             jobs: &jobs,
+            preparations: &self.preparations.by_unit(),
             backing_off: &self.troubles.backing_off(now),
             bring_back: &self.bring_back,
             asked: &self.orders.asked,
@@ -228,6 +238,7 @@ impl<W: World> Agent<W> {
         self.world.disconnect();
         // Their ends may have been missed: what became of them has to be observed.
         self.jobs.clear();
+        self.preparations.forget_jobs();
         self.look_again_at(Some(Instant::now() + RECONNECT));
     }
 
@@ -291,9 +302,9 @@ impl<W: World> Agent<W> {
             self.resolution.verdicts.iter().filter(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
         let (taken, files, jobs) = (self.resolution.desired.len(), self.resolution.verdicts.len(), self.jobs.len());
         self.reporter.status_line(taken, files, invalid.count(), jobs);
-        if let Some(status) =
-            self.reporter.status(&self.settings, &self.platform, &self.look, &self.jobs, &self.blocked, &self.troubles)
-        {
+        let under_way = UnderWay { jobs: &self.jobs, preparations: &self.preparations };
+        let (settings, platform, look) = (&self.settings, &self.platform, &self.look);
+        if let Some(status) = self.reporter.status(settings, platform, look, under_way, &self.blocked, &self.troubles) {
             self.world.publish(&status);
         }
     }

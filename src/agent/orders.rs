@@ -167,7 +167,7 @@ impl<W: World> Agent<W> {
             return true;
         }
         if units.is_empty() {
-            return self.jobs.is_empty() && self.look.again.is_none();
+            return self.jobs.is_empty() && self.preparations.under_way().next().is_none() && self.look.again.is_none();
         }
         self.pass_is_complete
             && units.keys().filter_map(|unit| UnitName::parse(unit).ok()).all(|unit| self.is_settled(&unit))

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::Agent;
 use super::jobs::{self, Job};
+use super::preparations::Ended;
 use super::world::World;
 use crate::apply::{Done, Failure, Outcome};
 use crate::docker;
@@ -26,12 +27,15 @@ impl<W: World> Agent<W> {
                 (Action::Start { unit, .. }, Ok(_)) => {
                     self.bring_back.remove(unit);
                 }
+                (Action::Abandon { unit, .. }, _) => self.preparations.abandon(unit),
                 (Action::Reload { .. }, Ok(_)) => self.housekeeping.outdated.clear(),
                 _ => {}
             }
             match outcome.result {
                 Ok(Done::Job(id, kind)) => {
-                    if let Some(unit) = unit {
+                    if let Action::Prepare { desired } = &outcome.action {
+                        self.preparations.begin(desired.name.clone(), desired.digest, id);
+                    } else if let Some(unit) = unit {
                         self.jobs.add(id, Job::new(unit, kind, &outcome.action));
                     }
                 }
@@ -73,6 +77,10 @@ impl<W: World> Agent<W> {
                 true
             }
             Event::JobRemoved { id, result, .. } => {
+                if let Some(ended) = self.preparations.end(id, result == "done") {
+                    self.preparation_over(&ended, &result);
+                    return true;
+                }
                 let Some(job) = self.jobs.remove(id) else { return false };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
                 self.job_over(job, &result)
@@ -115,6 +123,27 @@ impl<W: World> Agent<W> {
             _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
         }
         false
+    }
+
+    fn preparation_over(&mut self, ended: &Ended, result: &str) {
+        let unit = &ended.unit;
+        let reason = self.world.preparation_over(unit, ended.version);
+        let is_wanted = self.resolution.desired.get(unit).is_some_and(|desired| desired.digest == ended.version);
+        if !is_wanted || result == "done" && reason.is_none() {
+            self.reporter.prepared(ended);
+            return;
+        }
+        self.preparations.abandon(unit);
+        let reason = reason.unwrap_or_else(|| match result {
+            "timeout" => "it took too long; see TimeoutStartSec=".to_owned(),
+            _ => format!("its preparation ended with '{result}'; see 'journalctl -u {unit}'"),
+        });
+        let message = format!("the edit of {unit} waits, and the old version runs on: {reason}");
+        // It is tried again and again.
+        if self.troubles.message(unit) != Some(message.as_str()) {
+            self.reporter.not_prepared(unit, &reason);
+        }
+        self.troubles.retry(unit, Some(ended.version), message, Instant::now());
     }
 
     /// True if the next step can come at once.

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::jobs::{Job, Jobs, explain};
+use super::preparations::{Ended, Preparations};
 use super::trouble::Troubles;
 use crate::apply::{Done, Failure, Outcome};
 use crate::config::Settings;
 use crate::host::Platform;
 use crate::plan::{Action, Blocked};
+use crate::quadlet::preparation;
 use crate::render::{Resolution, Ruling};
 use crate::source::{Look, Problem};
 use crate::status::{self, AgentStatus, UnitStatus};
@@ -53,6 +55,15 @@ macro_rules! tell {
             $($message)*
         )
     };
+}
+
+/// What goes on for units.
+#[derive(Clone, Copy)]
+pub struct UnderWay<'a> {
+    /// Jobs in flight.
+    pub jobs: &'a Jobs,
+    /// New versions that are prepared.
+    pub preparations: &'a Preparations,
 }
 
 impl Reporter {
@@ -226,6 +237,21 @@ impl Reporter {
         self.note(line);
     }
 
+    /// A new version can be started.
+    pub fn prepared(&mut self, ended: &Ended) {
+        let (unit, took) = (&ended.unit, milliseconds(ended.took));
+        let line = format!("prepared the new version of {unit} ({took} ms)");
+        tell!(info, unit, "prepare", took_ms = took, "{line}");
+        self.note(line);
+    }
+
+    /// A new version cannot be started.
+    pub fn not_prepared(&mut self, unit: &UnitName, reason: &str) {
+        let line = format!("the new version of {unit} cannot start, so the old one runs on: {reason}");
+        tell!(warn, unit, "prepare", "{line}");
+        self.note(line);
+    }
+
     /// Tells how a job ended.
     pub fn job_over(&mut self, job: &Job, result: &str) {
         let unit = &job.unit;
@@ -321,13 +347,17 @@ impl Reporter {
         settings: &Settings,
         platform: &Platform,
         look: &Look,
-        jobs: &Jobs,
+        under_way: UnderWay<'_>,
         blocked: &BTreeMap<UnitName, Blocked>,
         troubles: &Troubles,
     ) -> Option<AgentStatus> {
         let mut units: BTreeMap<String, UnitStatus> = BTreeMap::new();
-        for (unit, kind) in jobs.by_unit() {
+        for (unit, kind) in under_way.jobs.by_unit() {
             units.entry(unit.to_string()).or_default().job = Some(kind.to_string());
+        }
+        for (unit, version) in under_way.preparations.under_way() {
+            let status = units.entry(unit.to_string()).or_default();
+            status.preparation = Some(preparation::service_name(&preparation::id(unit, version)));
         }
         for (unit, blocked) in blocked {
             let (Blocked::Invalid(reason) | Blocked::ByHand(reason)) = blocked;

@@ -14,12 +14,13 @@ use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
 use crate::render::TargetState;
+use crate::source::inotify::Inotify;
 use crate::source::route::route;
 use crate::source::watch::Watch;
 use crate::source::{Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
 use crate::systemd::{Error, Event, Systemd};
-use crate::unit::UnitName;
+use crate::unit::{Digest, UnitName};
 
 /// What the loop sees of the host.
 pub trait World {
@@ -43,6 +44,9 @@ pub trait World {
 
     /// Records that a start has happened, with whatever result.
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure>;
+
+    /// A preparation is over; why it failed, if it said so.
+    fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
 
     /// Records the identity of the unit directory.
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure>;
@@ -99,7 +103,9 @@ impl Host {
         let mut memory = Memory::default();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;
+        apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
+        let inotify = Inotify::start()?;
         Ok(Self {
             systemd: None,
             pump: None,
@@ -108,7 +114,7 @@ impl Host {
             records,
             folder,
             source,
-            watch: Watch::new(changed.clone())?,
+            watch: Watch::new(inotify.clone(), changed.clone()),
             changed,
             unit_dir: settings.unit_dir.clone(),
             trials: Trials::new(),
@@ -229,6 +235,10 @@ impl World for Host {
 
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure> {
         apply::finish_start(&mut self.memory, &self.records, unit)
+    }
+
+    fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {
+        apply::preparation_over(&self.records, unit, version)
     }
 
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {

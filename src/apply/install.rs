@@ -107,6 +107,6 @@ fn drop_in_folder(folder: &Path, name: &UnitName) -> PathBuf {
     folder.join(format!("{name}.d"))
 }
 
-fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
+pub fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
     result.map_err(|error| Failure::File { path: path.to_owned(), error })
 }

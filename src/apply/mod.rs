@@ -1,6 +1,7 @@
 //! Carries a plan out: an outcome for each action, and on after a failure.
 
 mod install;
+mod prepare;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use install::link_is_missing;
 pub use install::{FOLDERS, choose_folder};
+use install::{at, link_is_missing};
+pub use prepare::{clean_up as clean_up_preparations, over as preparation_over};
 
 use crate::config::TARGET;
 use crate::plan::Action;
@@ -83,8 +85,8 @@ impl Applier<'_> {
             match action {
                 Action::Start { .. } if action.unit().is_some_and(|unit| unready.contains(unit)) => {}
                 Action::Start { .. } => starts.push(action),
-                // Links come after the starts, and take no part in their speed.
-                Action::Link { .. } | Action::Unlink { .. } => {
+                // These come after the starts, and take no part in their speed.
+                Action::Prepare { .. } | Action::Abandon { .. } | Action::Link { .. } | Action::Unlink { .. } => {
                     outcomes.extend(self.start_all(std::mem::take(&mut starts)).await);
                     outcomes.push(self.one(action).await);
                 }
@@ -110,6 +112,8 @@ impl Applier<'_> {
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
             Action::Adopt { unit, run } => self.record_started(unit, Some(Started::done(*run))),
             Action::Forget { unit } => self.forget(unit),
+            Action::Prepare { desired } => self.prepare(desired).await,
+            Action::Abandon { unit, version } => self.abandon(unit, *version).await,
             Action::Link { units } => self.link(units).await,
             Action::Unlink { unit } => self.unlink(unit).await,
             Action::Start { .. } => unreachable!("starts are carried out together"),
@@ -274,7 +278,7 @@ impl Applier<'_> {
                 source: desired.source.clone(),
                 linked: Some(desired.digest),
                 install: desired.facts.install,
-                target: self.memory.units.get(&desired.name).and_then(|record| record.target),
+                ..self.memory.units.get(&desired.name).cloned().unwrap_or_default()
             };
             self.record_unit(&desired.name, Some(record))?;
         }

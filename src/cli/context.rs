@@ -16,7 +16,7 @@ use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
-use crate::systemd::{Systemd, UnitState};
+use crate::systemd::{ActiveState, Systemd, UnitState};
 use crate::unit::glob::Glob;
 use crate::unit::{Unit, UnitName};
 
@@ -159,6 +159,25 @@ pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Resul
     let systemd = Systemd::connect().await?;
     let states = systemd.states(&names).await?;
     Ok(states.into_iter().map(|(name, state)| (name.to_owned(), state)).collect())
+}
+
+/// Of those that failed, the ones that said why, as supervisors do: what they said last.
+pub async fn reasons(states: &BTreeMap<String, UnitState>) -> anyhow::Result<BTreeMap<String, String>> {
+    let failed =
+        states.iter().filter(|(name, state)| state.active == ActiveState::Failed && name.ends_with(".service"));
+    let failed: Vec<&String> = failed.map(|(name, _)| name).collect();
+    let mut reasons = BTreeMap::new();
+    if failed.is_empty() {
+        return Ok(reasons);
+    }
+    let systemd = Systemd::connect().await?;
+    for name in failed {
+        let reason = systemd.process(name).await?.status_text;
+        if !reason.is_empty() {
+            reasons.insert(name.clone(), reason);
+        }
+    }
+    Ok(reasons)
 }
 
 /// Reads a unit name as people type it: `nginx` is `nginx.service`.

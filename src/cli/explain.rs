@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::context::{self, Context, Directory};
+use super::status;
 use crate::render::{FileVerdict, Ruling};
 use crate::source::ScanError;
 use crate::systemd::{ActiveState, UnitState};
@@ -25,12 +26,14 @@ impl Explain {
         // Files tell most; what systemd adds is left out if it does not answer.
         let running: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         let states = super::block_on(context::states(&running)).unwrap_or_default();
+        let reasons = super::block_on(context::reasons(&states)).unwrap_or_default();
         let mut is_known = true;
         for (index, (name, running)) in names.iter().zip(&running).enumerate() {
             if index > 0 {
                 println!();
             }
-            is_known &= explain(&context, &directory, name, states.get(running.as_str()))?;
+            let state = states.get(running.as_str()).map(|state| (state, reasons.get(running.as_str())));
+            is_known &= explain(&context, &directory, name, state)?;
         }
         Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -41,7 +44,7 @@ pub fn explain(
     context: &Context,
     directory: &Result<Directory, ScanError>,
     name: &UnitName,
-    state: Option<&UnitState>,
+    state: Option<(&UnitState, Option<&String>)>,
 ) -> anyhow::Result<bool> {
     println!("{name} on {} ({})", context.host.hostname, context.host.machine_id);
     let mut is_known = true;
@@ -69,16 +72,20 @@ pub fn explain(
         println!("  installed as {}/{name}{target}", installed.folder.display());
         print_difference(directory, name, installed.digest);
     }
-    if let Some(state) = state {
+    if let Some((state, reason)) = state {
         let hint = match state.active {
             ActiveState::Failed => format!("; see 'sculler journal {name}'"),
             _ => String::new(),
         };
         println!("  systemd: {} ({}), {}{hint}", state.active, state.sub, state.load);
+        reason.iter().for_each(|reason| println!("  it said: {reason}"));
     }
     let status = context.unit_status(name);
     if let Some(kind) = status.job {
         println!("  a {kind} is under way");
+    }
+    if let Some(service) = &status.preparation {
+        println!("  {}", status::preparation(service));
     }
     if let Some(reason) = status.blocked {
         println!("  {}: {reason}", if status.is_by_hand { "left alone" } else { "refused" });

@@ -1,6 +1,8 @@
 //! `sculler journal UNIT…`
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, bail};
 
 use super::context::{self, Context};
 use crate::unit::UnitName;
@@ -37,10 +39,13 @@ impl Journal {
             let names = context::unit_names(&self.units, &context, directory.as_ref())?;
             names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect()
         };
-        let mut command = if self.sudo { Command::new("sudo") } else { Command::new("journalctl") };
-        if self.sudo {
-            command.arg("journalctl");
+        // journalctl finds nothing wrong with a name that nothing has; one that is gone may still have lines.
+        for name in &names {
+            if !self.follow && !self.has_lines(name)? && !Context::read()?.memory.installed.contains_key(name) {
+                bail!("there is no {name} here, and the journal has no lines of it; see 'sculler list-units'");
+            }
         }
+        let mut command = self.journalctl();
         command.args(["--no-pager", "--output", &self.output]);
         command.args(names.iter().flat_map(|name| ["--unit", name.as_str()]));
         command.args(["--lines", &self.lines.to_string()]);
@@ -48,6 +53,22 @@ impl Journal {
             command.arg("--follow");
         }
         super::replace_by(command)
+    }
+
+    fn journalctl(&self) -> Command {
+        if !self.sudo {
+            return Command::new("journalctl");
+        }
+        let mut command = Command::new("sudo");
+        command.arg("journalctl");
+        command
+    }
+
+    fn has_lines(&self, name: &UnitName) -> anyhow::Result<bool> {
+        let mut command = self.journalctl();
+        command.args(["--quiet", "--no-pager", "--lines=1", "--unit", name.as_str()]);
+        let output = command.stderr(Stdio::inherit()).output().context("journalctl cannot be run")?;
+        Ok(!output.status.success() || !output.stdout.is_empty())
     }
 }
 

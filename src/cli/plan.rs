@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use super::context::{Context, Directory};
 use crate::observe::{self, Trials};
-use crate::plan::{self, Blocked, Inputs, Situation};
+use crate::plan::{self, Action, Blocked, Inputs, Situation};
 use crate::render::Ruling;
 use crate::source::Problem;
 use crate::systemd::Systemd;
+use crate::unit::UnitName;
 
 /// What a pass would do now, and why. Changes nothing.
 #[derive(Debug, clap::Args)]
@@ -44,8 +45,15 @@ impl Plan {
                 Blocked::ByHand(reason) => println!("leave {unit}: {reason}"),
             }
         }
+        let is_prepared = |unit: &UnitName| {
+            let of_unit = |action: &Action| matches!(action, Action::Prepare { .. }) && action.unit() == Some(unit);
+            plan.actions.iter().any(of_unit)
+        };
         for unit in &plan.put_off {
-            println!("put off {unit}: until its service is down");
+            match is_prepared(unit) {
+                true => println!("put off {unit}: its edit comes when the new version is prepared"),
+                false => println!("put off {unit}: until its service is down"),
+            }
         }
         for verdict in &directory.resolution.verdicts {
             if let Ruling::Invalid { errors } = &verdict.ruling {
@@ -82,6 +90,7 @@ async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::
         memory: &context.memory,
         observed: &observed,
         jobs: &jobs,
+        preparations: &BTreeMap::new(),
         backing_off: &BTreeSet::new(),
         bring_back: &BTreeMap::new(),
         asked: &asked,

@@ -1,6 +1,6 @@
 //! `sculler status [UNIT…]`
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::process::{Command, ExitCode};
 
 use super::context::{self, Context};
@@ -8,7 +8,7 @@ use super::explain;
 use crate::render::Ruling;
 use crate::source::Problem;
 use crate::sync::{self, Last};
-use crate::systemd::ActiveState;
+use crate::systemd::{ActiveState, Systemd};
 use crate::unit::UnitName;
 
 /// The agent, or some units in sculler's and systemd's words.
@@ -49,6 +49,13 @@ impl Status {
     }
 }
 
+/// How far the preparation of a new version is.
+pub fn preparation(service: &str) -> String {
+    let told = super::block_on(async { Ok(Systemd::connect().await?.process(service).await?.status_text) });
+    let told = told.ok().filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default();
+    format!("its new version is prepared while the old one runs{told}")
+}
+
 fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     println!(
         "{} ({}), unit directory {}",
@@ -57,6 +64,12 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
         context.settings.unit_dir.display()
     );
     let mut wrong: Vec<String> = Vec::new();
+    let states = super::block_on(context::states(context.memory.installed.keys()));
+    // Of a unit that says why it failed, that is all that has to be said.
+    let said = match &states {
+        Ok(states) => super::block_on(context::reasons(states)).unwrap_or_default(),
+        Err(_) => BTreeMap::new(),
+    };
     match &context.agent {
         None => wrong.push("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
         Some(agent) => {
@@ -66,12 +79,17 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 if let Some(kind) = &status.job {
                     println!("{unit}: {kind} under way");
                 }
+                if let Some(service) = &status.preparation {
+                    println!("{unit}: {}", preparation(service));
+                }
                 if let Some(reason) = status.blocked.iter().find(|_| status.is_by_hand) {
                     println!("{unit}: {reason}");
                     continue;
                 }
                 let reasons = status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message));
-                wrong.extend(reasons.map(|reason| format!("{unit}: {reason}")));
+                wrong.extend(
+                    reasons.filter(|_| !said.contains_key(unit.as_str())).map(|reason| format!("{unit}: {reason}")),
+                );
             }
         }
     }
@@ -98,11 +116,15 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     if let Some(error) = last.and_then(|last| last.error) {
         wrong.push(format!("the last sync changed nothing: {error}"));
     }
-    match super::block_on(context::states(context.memory.installed.keys())) {
+    match states {
         Err(error) => wrong.push(error.to_string()),
         Ok(states) => {
-            let failed = states.iter().filter(|(_, state)| state.active == ActiveState::Failed);
-            wrong.extend(failed.map(|(unit, _)| format!("{unit} has failed; see 'sculler journal {unit}'")));
+            for (unit, _) in states.iter().filter(|(_, state)| state.active == ActiveState::Failed) {
+                wrong.push(match said.get(unit) {
+                    Some(reason) => format!("{unit} has failed: {reason}"),
+                    None => format!("{unit} has failed; see 'sculler journal {unit}'"),
+                });
+            }
         }
     }
     // The agent and the files may say the same.

@@ -12,13 +12,20 @@ pub struct Supervise {
     /// Remove what a killed supervisor left; for ExecStopPost= where systemd cannot do it itself
     #[arg(long)]
     clean_up: bool,
+    /// Check that the next version could start, and pull its image, while the present one runs
+    #[arg(long, value_name = "ID")]
+    prepare: Option<String>,
 }
 
 impl Supervise {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         super::log::init();
         let ending = super::block_on(async {
-            Ok(if self.clean_up { supervise::clean_up(&self.unit).await } else { supervise::run(&self.unit).await })
+            Ok(match &self.prepare {
+                Some(id) => supervise::prepare(&self.unit, id).await,
+                None if self.clean_up => supervise::clean_up(&self.unit).await,
+                None => supervise::run(&self.unit).await,
+            })
         })?;
         match ending {
             Ending::Code(code) => Ok(ExitCode::from(code)),

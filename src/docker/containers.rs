@@ -1,6 +1,6 @@
 //! Containers: what can be asked of them and done to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::Error;
 use super::engine::Engine;
 use super::http::{Request, encoded};
 use super::stream::Messages;
-use crate::quadlet::create::{CreateBody, Endpoint};
+use crate::quadlet::create::{CreateBody, Endpoint, PortBinding};
 
 /// How long a container may take to start: the Engine sets up its networks and mounts meanwhile.
 const START: Duration = Duration::from_secs(600);
@@ -29,6 +29,15 @@ pub struct Container {
     pub image: String,
     pub state: ContainerState,
     pub config: ContainerConfig,
+    pub network_settings: NetworkSettings,
+}
+
+/// `Container.NetworkSettings`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkSettings {
+    /// By the container's ports, `80/tcp`; `None` for those that are not published.
+    pub ports: Option<BTreeMap<String, Option<Vec<PortBinding>>>>,
 }
 
 /// `Container.State`
@@ -69,6 +78,17 @@ pub struct ContainerConfig {
 }
 
 impl Container {
+    /// The host's ports that it has, as `8080/tcp`.
+    pub fn published_ports(&self) -> BTreeSet<String> {
+        let ports = self.network_settings.ports.iter().flatten();
+        let of_port = |(port, bindings): (&String, &Option<Vec<PortBinding>>)| {
+            let protocol = port.split_once('/').map_or("tcp", |(_, protocol)| protocol).to_owned();
+            let bindings = bindings.clone().unwrap_or_default();
+            bindings.into_iter().map(move |binding| format!("{}/{protocol}", binding.host_port))
+        };
+        ports.flat_map(of_port).collect()
+    }
+
     /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
@@ -184,6 +204,20 @@ impl Engine {
     /// Sends a signal to a container's first process.
     pub async fn kill(&self, id: &str, signal: &str) -> Result<(), Error> {
         self.send(Request::post(format!("/containers/{id}/kill?signal={}", encoded(signal)))).await?.end().await
+    }
+
+    /// Freezes a container's processes.
+    pub async fn pause(&self, id: &str) -> Result<(), Error> {
+        self.send(Request::post(format!("/containers/{id}/pause"))).await?.end().await
+    }
+
+    /// Lets a container's processes go on; one that is not frozen is fine.
+    pub async fn unpause(&self, id: &str) -> Result<(), Error> {
+        match self.send(Request::post(format!("/containers/{id}/unpause"))).await {
+            Ok(response) => response.end().await,
+            Err(error) if error.is_conflict() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a container, whatever its state, and its anonymous volumes. One that is gone is fine.

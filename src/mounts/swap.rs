@@ -24,6 +24,8 @@ pub struct Mounted {
     /// In the container, absolute.
     pub target: String,
     pub read_only: bool,
+    /// Why it can be compared alone, and not replaced.
+    pub refused: Option<String>,
 }
 
 /// Whose mounts they are.
@@ -144,6 +146,9 @@ impl Inside {
         let (old_stat, new_stat) = (stat(old.as_fd(), mount)?, stat(new.as_fd(), mount)?);
         if identity(&old_stat) == identity(&new_stat) {
             return Ok(Found::Same);
+        }
+        if let Some(reason) = &mount.refused {
+            return Err(Failure::Impossible(reason.clone()));
         }
         let target = &mount.target;
         if old_stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
@@ -394,6 +399,7 @@ mod tests {
                 source: at(source),
                 target: at(target).display().to_string(),
                 read_only: true,
+                refused: None,
             };
             let mounts = [mount("conf", "in"), mount("old", "to")];
             let container = Container { pid: process.0.id(), id: String::new() };

@@ -80,6 +80,18 @@ pub enum Action {
         /// [`crate::unit::Facts::run`] of what was started since boot before the write, if anything was.
         runs: Option<Digest>,
     },
+    /// See to it that a new version can start, while the old one runs.
+    Prepare {
+        /// The new version.
+        desired: Arc<Desired>,
+    },
+    /// Give up preparing a version that nobody wants any more.
+    Abandon {
+        /// The unit.
+        unit: UnitName,
+        /// The version.
+        version: Digest,
+    },
     /// daemon-reload before the starts.
     Reload {
         /// The units because of which.
@@ -137,7 +149,9 @@ impl Action {
             Self::Reload { .. } => 3,
             Self::Adopt { .. } | Self::Forget { .. } => 4,
             Self::Start { .. } => 5,
-            Self::Link { .. } | Self::Unlink { .. } => 6,
+            // They take no part in the speed of starts.
+            Self::Prepare { .. } | Self::Abandon { .. } => 6,
+            Self::Link { .. } | Self::Unlink { .. } => 7,
         }
     }
 
@@ -149,8 +163,9 @@ impl Action {
             | Self::Adopt { unit, .. }
             | Self::Forget { unit }
             | Self::Start { unit, .. }
+            | Self::Abandon { unit, .. }
             | Self::Unlink { unit } => Some(unit),
-            Self::Write { desired, .. } => Some(&desired.name),
+            Self::Write { desired, .. } | Self::Prepare { desired } => Some(&desired.name),
             Self::Reload { .. } | Self::Link { .. } => None,
         }
     }
@@ -175,6 +190,8 @@ impl Action {
             Self::Forget { .. } => "forget",
             Self::Start { is_restart: true, .. } => "restart",
             Self::Start { .. } => "start",
+            Self::Prepare { .. } => "prepare",
+            Self::Abandon { .. } => "abandon",
             Self::Link { .. } => "enable",
             Self::Unlink { .. } => "disable",
         }
@@ -202,6 +219,10 @@ impl fmt::Display for Action {
                 let names: Vec<&str> = units.iter().map(|desired| desired.name.as_str()).collect();
                 write!(f, "{word} {}: wanted at boot", names.join(", "))
             }
+            Self::Prepare { desired } => {
+                write!(f, "{word} {} from {}, while the old version runs", desired.name, desired.source.display())
+            }
+            Self::Abandon { unit, .. } => write!(f, "{word} what was prepared for {unit}: its file changed again"),
             Self::Unlink { unit } => write!(f, "{word} {unit}: not wanted at boot"),
         }
     }

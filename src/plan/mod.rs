@@ -5,6 +5,7 @@
 //! is then somebody's will, or systemd's to mend.
 
 mod action;
+mod edit;
 mod sockets;
 mod unit;
 
@@ -18,7 +19,7 @@ use crate::observe::{Observed, Query};
 use crate::render::{Desired, Resolution, TargetState};
 use crate::status::{Memory, UnitRecord};
 use crate::systemd::JobKind;
-use crate::unit::UnitName;
+use crate::unit::{Digest, UnitName};
 
 /// Everything that a plan depends on.
 pub struct Situation<'a> {
@@ -30,6 +31,8 @@ pub struct Situation<'a> {
     pub observed: &'a Observed,
     /// Jobs that this agent started and that are not over.
     pub jobs: &'a BTreeMap<UnitName, JobKind>,
+    /// What is being prepared, or has been.
+    pub preparations: &'a BTreeMap<UnitName, Preparation>,
     /// Units that wait for their next try.
     pub backing_off: &'a BTreeSet<UnitName>,
     /// Units that the stop of another took down: to be started with it.
@@ -55,6 +58,15 @@ pub enum Ask {
     Restart,
 }
 
+/// A version of a unit that is prepared while the old one runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preparation {
+    /// [`Desired::digest`]
+    pub version: Digest,
+    /// Whether it can be started.
+    pub is_done: bool,
+}
+
 /// What a pass does.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -62,7 +74,7 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Units for which nothing can be done now, and why.
     pub blocked: BTreeMap<UnitName, Blocked>,
-    /// Units whose turn comes when a stop among the actions is over.
+    /// Units whose turn comes when a stop among the actions, or a preparation, is over.
     pub put_off: BTreeSet<UnitName>,
     /// Whether something would have been removed if it had been allowed.
     pub wants_removal: bool,
@@ -180,11 +192,15 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let due = situation.resolution.desired.iter().filter(|(name, _)| !situation.backing_off.contains(*name));
     let mut decisions: BTreeMap<UnitName, unit::Decision> = due.filter_map(decide).collect();
     plan.put_off = sockets::make_room(situation, &mut decisions);
+    plan.actions.extend(edit::abandoned(situation));
     for (name, decision) in decisions {
         if decision.needs_reload {
             needs_reload.insert(name.clone());
         }
         plan.actions.extend(decision.actions);
+        if decision.waits {
+            plan.put_off.insert(name.clone());
+        }
         if let Some(blocked) = decision.blocked {
             plan.blocked.insert(name, blocked);
         }

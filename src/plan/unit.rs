@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Ask, Blocked, Cause, Situation};
+use super::{Action, Ask, Blocked, Cause, Situation, edit};
 use crate::render::Desired;
 use crate::status::{Installed, Progress, Started};
 use crate::systemd::{JobKind, LoadState, UnitState};
@@ -14,12 +14,14 @@ pub struct Decision {
     pub actions: Vec<Action>,
     pub needs_reload: bool,
     pub blocked: Option<Blocked>,
+    /// Whether something that goes on already has to be over first.
+    pub waits: bool,
 }
 
 impl Decision {
     /// Whether there is nothing to do and nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.actions.is_empty() && !self.needs_reload && self.blocked.is_none()
+        self.actions.is_empty() && !self.needs_reload && self.blocked.is_none() && !self.waits
     }
 
     fn blocked(blocked: Blocked) -> Self {
@@ -69,7 +71,7 @@ fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Uni
         return Decision { actions: vec![write], ..Decision::default() };
     }
     let start = start(situation, desired, state, Cause::New);
-    Decision { actions: vec![write, start], needs_reload: outdates, blocked: None }
+    Decision { actions: vec![write, start], needs_reload: outdates, ..Decision::default() }
 }
 
 /// An installed unit whose file changed.
@@ -90,6 +92,9 @@ fn change(
     let has_run = is_up || situation.observed.details.get(name).is_some_and(|details| details.has_run);
     // A container whose text is the same needs no daemon-reload.
     let outdates = state.is_some_and(UnitState::is_in_memory) && installed.text_digest != desired.text_digest;
+    if matters && let Some(decision) = edit::before_a_stop(situation, desired, state) {
+        return decision;
+    }
     if matters && is_up && installed.facts.stop != desired.facts.stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
         return Decision {
@@ -116,7 +121,7 @@ fn change(
     }
     let cause = if matters { cause } else { Cause::NotStarted };
     let start = start(situation, desired, state, cause);
-    Decision { actions: vec![write, start], needs_reload: outdates, blocked: None }
+    Decision { actions: vec![write, start], needs_reload: outdates, ..Decision::default() }
 }
 
 /// An installed unit whose file is as installed: was that version started?
@@ -167,7 +172,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     // What was written while it was down and nobody wanted it up may not have reached PID 1 yet.
     let is_outdated = (is_asked_for || started.is_none()) && details.is_some_and(|details| details.needs_reload);
     let needs_reload = is_outdated || was_changed && state.is_in_memory();
-    Decision { actions: vec![start], needs_reload, blocked: None }
+    Decision { actions: vec![start], needs_reload, ..Decision::default() }
 }
 
 /// What somebody asked for of a unit whose file says nothing valid now: the installed version takes its place.
@@ -229,7 +234,7 @@ pub fn is_stopping(situation: &Situation<'_>, name: &UnitName, state: Option<&Un
     situation.jobs.get(name) == Some(&JobKind::Stop) || state.is_some_and(UnitState::is_stopping)
 }
 
-fn masked(state: Option<&UnitState>) -> Option<Blocked> {
+pub fn masked(state: Option<&UnitState>) -> Option<Blocked> {
     let is_masked = state.is_some_and(|state| state.load == LoadState::Masked);
     is_masked.then(|| Blocked::ByHand("it is masked by hand; run 'systemctl unmask' to let it start".to_owned()))
 }

@@ -19,6 +19,7 @@ pub mod merged;
 pub mod names;
 pub mod network;
 pub mod options;
+pub mod preparation;
 mod privileges;
 pub mod quantities;
 pub mod read;

@@ -6,15 +6,18 @@
 mod circles;
 mod quadlets;
 mod resolve;
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use quadlets::Rendered;
 pub use resolve::{FileVerdict, Inputs, Resolution, Ruling, resolve, resolve_again};
+pub use update::UpdatePolicy;
 
 use crate::host::MachineId;
-use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, syntax};
+use crate::quadlet::preparation;
+use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, UnitType, syntax};
 
 /// fleet's target states (`fleet: Documentation/states.md`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -70,6 +73,10 @@ pub struct Desired {
     pub facts: Facts,
     /// How far it goes.
     pub target: TargetState,
+    /// What an edit to it may do.
+    pub update: UpdatePolicy,
+    /// Whether it is the copy of a version that stayed up, in the place of what the file says.
+    pub is_last_good: bool,
 }
 
 impl Desired {
@@ -118,9 +125,9 @@ impl Desired {
             is_private: drop_in.is_private,
         }));
         files.extend(own);
-        let text_digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
-        let digest = digest_with_spec(text_digest, spec.as_deref());
-        Self { name, source, files, spec, digest, text_digest, facts, target }
+        let (digest, text_digest) = digests(&files, spec.as_deref());
+        let update = UpdatePolicy::of(std::iter::once(&unit.file).chain(&unit.drop_ins));
+        Self { name, source, files, spec, digest, text_digest, facts, target, update, is_last_good: false }
     }
 
     /// Whether it was rendered from the very files that `unit` was read from.
@@ -150,10 +157,36 @@ impl Desired {
         self.target == TargetState::Launched && !self.name.is_template()
     }
 
+    /// The type of the file in the unit directory.
+    fn source_type(&self) -> Option<UnitType> {
+        self.source.extension().and_then(|suffix| suffix.to_str()).and_then(UnitType::from_suffix)
+    }
+
+    /// Whether a start of it can fail in ways that can be known before anything is stopped.
+    pub fn is_prepared(&self) -> bool {
+        self.spec.is_some() && self.source_type().is_some_and(preparation::is_prepared)
+    }
+
+    /// The name and the text of the service that prepares it.
+    pub fn preparation(&self) -> Option<(String, String)> {
+        let unit_type = self.source_type().filter(|unit_type| preparation::is_prepared(*unit_type))?;
+        let id = preparation::id(&self.name, self.digest);
+        let mark = format!("{}.d/{MARK_FILE_NAME}", self.name);
+        let drop_ins = self.files.iter().filter(|file| file.path.contains('/') && file.path != mark);
+        let texts = std::iter::once(self.text()).chain(drop_ins.map(|file| &*file.text));
+        Some((preparation::service_name(&id), preparation::text(&self.name, unit_type, &id, texts)?))
+    }
+
     /// The unit file itself.
     pub fn text(&self) -> &[u8] {
         self.files.last().map_or(&[], |file| &file.text)
     }
+}
+
+/// [`Desired::digest`] and [`Desired::text_digest`].
+pub fn digests(files: &[RenderedFile], spec: Option<&[u8]>) -> (Digest, Digest) {
+    let text_digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
+    (digest_with_spec(text_digest, spec), text_digest)
 }
 
 /// The digest of an installation: paths, bytes and whether they are private, in any order.

@@ -15,12 +15,29 @@ use crate::unit::{Facts, Finding, Unit, UnitName};
 pub struct Resolution {
     /// The units that this host runs.
     pub desired: BTreeMap<UnitName, Arc<Desired>>,
+    /// Of them, what the files say of those that run their last good version instead.
+    pub set_aside: BTreeMap<UnitName, Arc<Desired>>,
     /// Units whose files are there but invalid: what is installed of them stays.
     pub kept: BTreeSet<UnitName>,
     /// One for each unit file, in their order.
     pub verdicts: Vec<FileVerdict>,
     /// What the taken Quadlet files became.
     quadlets: Quadlets,
+}
+
+impl Resolution {
+    /// What a unit's file says, whatever runs in its place.
+    pub fn of_file(&self, name: &UnitName) -> Option<&Arc<Desired>> {
+        self.set_aside.get(name).or_else(|| self.desired.get(name))
+    }
+
+    /// Puts the last good version of a unit in the place of what its file says.
+    pub fn go_back(&mut self, good: Desired) {
+        let name = good.name.clone();
+        if let Some(own) = self.desired.insert(name.clone(), Arc::new(good)) {
+            self.set_aside.entry(name).or_insert(own);
+        }
+    }
 }
 
 /// What became of one unit file.
@@ -142,7 +159,7 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
         let wanted = targets.get(&unit.name).copied().unwrap_or(TargetState::Launched);
         let target = wanted.min_by_kind(&unit.name, &unit.facts, &triggered);
         if target != TargetState::Inactive {
-            let known = before.desired.get(&unit.name).filter(|desired| desired.is_of(unit, target));
+            let known = before.of_file(&unit.name).filter(|desired| desired.is_of(unit, target));
             let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, &host.machine_id, target)));
             resolution.desired.insert(unit.name.clone(), desired);
         }
@@ -156,7 +173,7 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
         let wanted = targets.get(name).copied().unwrap_or(wanted);
         let target = wanted.min_by_kind(name, &rendered.facts, &triggered);
         if target != TargetState::Inactive && !name.is_template() {
-            let known = before.desired.get(name).filter(|known| known.is_of_translation(unit, rendered, target));
+            let known = before.of_file(name).filter(|known| known.is_of_translation(unit, rendered, target));
             let desired = known.cloned();
             let new = || Arc::new(Desired::of_quadlet(unit, rendered, &host.machine_id, target));
             resolution.desired.insert(name.clone(), desired.unwrap_or_else(new));

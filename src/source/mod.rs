@@ -4,6 +4,7 @@
 //! being written, cannot be read or has just gone keeps its previous version for a while. Watching only says "look
 //! again"; nothing here depends on an event having come.
 
+pub mod inotify;
 pub mod lease;
 pub mod route;
 pub mod scan;

@@ -1,54 +1,53 @@
 //! "Look again", nothing more: inotify on every folder that matters, and the mount table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::{Config, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 use super::Identity;
-
-/// Everything but reading: what containers and the scan itself read must wake nobody.
-const EVENTS: EventKindMask = EventKindMask::CREATE
-    .union(EventKindMask::REMOVE)
-    .union(EventKindMask::MODIFY_DATA)
-    .union(EventKindMask::MODIFY_META)
-    .union(EventKindMask::MODIFY_NAME)
-    .union(EventKindMask::ACCESS_CLOSE);
+use super::inotify::{self, Event, Inotify, Listener, Watched};
 
 /// A set of watched folders.
 pub struct Watch {
-    watcher: RecommendedWatcher,
-    watched: BTreeMap<PathBuf, Identity>,
-    ways: Arc<Mutex<BTreeMap<PathBuf, PathBuf>>>,
+    inotify: Inotify,
+    listener: Listener,
+    watched: BTreeMap<PathBuf, (Identity, Watched)>,
+    seen: Arc<Mutex<Seen>>,
     /// The folder that could not be watched, and why, since the last [`Watch::update`].
     pub failure: Option<String>,
 }
 
+/// What decides whether an event matters.
+#[derive(Default)]
+struct Seen {
+    folders: HashMap<Watched, PathBuf>,
+    /// The steps down to roots, and the folders that they are in.
+    ways: BTreeMap<PathBuf, PathBuf>,
+}
+
 impl Watch {
     /// `changed` is notified of every change in the folders given to [`Watch::update`].
-    pub fn new(changed: Arc<Notify>) -> notify::Result<Self> {
-        let ways: Arc<Mutex<BTreeMap<PathBuf, PathBuf>>> = Arc::default();
-        let seen = ways.clone();
-        let handler = move |event: notify::Result<notify::Event>| {
-            // An error (such as an overflow of the queue) means that something was missed: look again.
-            let matters = event.map_or(true, |event| {
-                event.need_rescan() || event.paths.is_empty() || {
-                    let ways = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                    event.paths.iter().any(|path| matters(&ways, path))
-                }
+    pub fn new(inotify: Inotify, changed: Arc<Notify>) -> Self {
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let heard = seen.clone();
+        let listener = inotify.listen(move |event| {
+            let Event::Changed { folder, name, .. } = event else { return changed.notify_one() };
+            let seen = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            // One that is being added matters, whatever happened in it.
+            let matters = seen.folders.get(folder).is_none_or(|folder| {
+                let path = name.as_ref().map_or_else(|| folder.clone(), |name| folder.join(name));
+                matters(&seen.ways, &path)
             });
             if matters {
                 changed.notify_one();
             }
-        };
-        let config = Config::default().with_event_kinds(EVENTS);
-        let watcher = RecommendedWatcher::new(handler, config)?;
-        Ok(Self { watcher, watched: BTreeMap::new(), ways, failure: None })
+        });
+        Self { inotify, listener, watched: BTreeMap::new(), seen, failure: None }
     }
 
     /// Watches exactly `folders`, and of each folder above one of `roots` only the way down. True if anything was
@@ -66,26 +65,26 @@ impl Watch {
                 wanted.entry(above.to_owned()).or_insert(identity);
             }
         }
-        *self.ways.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = ways;
-        let gone: Vec<PathBuf> = self
-            .watched
-            .iter()
-            .filter(|(path, was)| wanted.get(*path) != Some(was))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in gone {
-            self.watched.remove(&path);
-            // The kernel has already dropped the watch of a folder that is gone.
-            let _ = self.watcher.unwatch(&path);
-        }
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ways = ways;
+        let (inotify, listener, seen) = (&self.inotify, self.listener, &self.seen);
+        self.watched.retain(|path, (identity, folder)| {
+            let stays = wanted.get(path) == Some(identity);
+            if !stays {
+                inotify.remove(*folder, listener);
+                seen.lock().unwrap_or_else(PoisonError::into_inner).folders.remove(folder);
+            }
+            stays
+        });
         let mut added = false;
         for (path, identity) in wanted {
             if self.watched.contains_key(&path) {
                 continue;
             }
-            match self.watcher.watch(&path, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.watched.insert(path, identity);
+            match self.inotify.add(&path, self.listener, true) {
+                Ok(folder) => {
+                    let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.folders.insert(folder, path.clone());
+                    self.watched.insert(path, (identity, folder));
                     added = true;
                 }
                 Err(error) => self.failure = Some(failure(&path, &error)),
@@ -100,15 +99,13 @@ fn matters(ways: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> bool {
     ways.contains_key(path) || !path.parent().is_some_and(|folder| ways.values().any(|above| above == folder))
 }
 
-fn failure(path: &Path, error: &notify::Error) -> String {
-    let hint = match &error.kind {
-        notify::ErrorKind::MaxFilesWatch => {
-            "; raise it with 'sysctl fs.inotify.max_user_watches=1048576' and in /etc/sysctl.d"
-        }
-        _ => "",
-    };
+fn failure(path: &Path, error: &io::Error) -> String {
+    let hint = if inotify::is_limit(error) { LIMIT_HINT } else { "" };
     format!("{} cannot be watched ({error}), so its changes are only seen at the next full pass{hint}", path.display())
 }
+
+/// What to do about [`inotify::is_limit`].
+pub const LIMIT_HINT: &str = "; raise it with 'sysctl fs.inotify.max_user_watches=1048576' and in /etc/sysctl.d";
 
 /// The mount table of this process: poll(2) reports changes, which inotify does not.
 pub struct Mounts(AsyncFd<std::fs::File>);

@@ -76,7 +76,31 @@ pub fn read(folder: &Path, name: &UnitName, records: &RecordFiles) -> io::Result
     // An empty mark is one that a power cut took the text of.
     let source = render::marked_source(&mark).or_else(|| mark.is_empty().then(PathBuf::new));
     let Some(source) = source else { return Ok(None) };
-    let mut files: BTreeMap<String, InstalledFile> = BTreeMap::new();
+    let is_quadlet = source.extension().and_then(|suffix| suffix.to_str()).is_some_and(is_quadlet);
+    let Files { files, spec } = files_of(folder, name, is_quadlet, records)?;
+    let mut facts = facts(name, &files);
+    if is_quadlet {
+        // Without a spec that says what runs, nothing that runs is known to be as wanted.
+        facts.run = spec.as_deref().and_then(spec_run).unwrap_or(facts.run);
+    }
+    let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
+    let text_digest = render::digest_of(parts);
+    let digest = render::digest_with_spec(text_digest, spec.as_deref());
+    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, facts }))
+}
+
+/// What is installed of a unit.
+pub struct Files {
+    /// By their paths below the folder of unit files.
+    pub files: BTreeMap<String, InstalledFile>,
+    /// What the supervisor works from.
+    pub spec: Option<Vec<u8>>,
+}
+
+/// Reads everything that is installed of a unit.
+pub fn files_of(folder: &Path, name: &UnitName, is_quadlet: bool, records: &RecordFiles) -> io::Result<Files> {
+    let drop_ins = folder.join(format!("{name}.d"));
+    let mut files = BTreeMap::new();
     // The agent may be removing it while a command reads.
     let entries = std::fs::read_dir(&drop_ins).map(Some).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(None),
@@ -89,20 +113,13 @@ pub fn read(folder: &Path, name: &UnitName, records: &RecordFiles) -> io::Result
         files.extend(read_file(&entry.path(), format!("{name}.d/{file_name}"))?);
     }
     files.extend(read_file(&folder.join(name.as_str()), name.to_string())?);
-    let is_quadlet = source.extension().and_then(|suffix| suffix.to_str()).is_some_and(is_quadlet);
     let mut spec = None;
-    let mut facts = facts(name, &files);
     if is_quadlet {
         let slice = slice::name(name);
         files.extend(read_file(&folder.join(&slice), slice)?);
         spec = read_file(&records.spec(name), String::new())?.map(|(_, (text, _))| text);
-        // Without a spec that says what runs, nothing that runs is known to be as wanted.
-        facts.run = spec.as_deref().and_then(spec_run).unwrap_or(facts.run);
     }
-    let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
-    let text_digest = render::digest_of(parts);
-    let digest = render::digest_with_spec(text_digest, spec.as_deref());
-    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, facts }))
+    Ok(Files { files, spec })
 }
 
 fn is_quadlet(suffix: &str) -> bool {
@@ -114,7 +131,7 @@ fn spec_run(spec: &[u8]) -> Option<Digest> {
 }
 
 /// Its bytes, and whether it is private.
-type InstalledFile = (Vec<u8>, bool);
+pub type InstalledFile = (Vec<u8>, bool);
 
 /// A file that is missing, no file at all, or private when a command is run by somebody else than root, is left out.
 fn read_file(path: &Path, name: String) -> io::Result<Option<(String, InstalledFile)>> {
@@ -134,7 +151,7 @@ fn read_file(path: &Path, name: String) -> io::Result<Option<(String, InstalledF
 }
 
 /// The facts without the mark, in systemd's order: the unit file, then the drop-ins by name.
-fn facts(name: &UnitName, files: &BTreeMap<String, InstalledFile>) -> Facts {
+pub fn facts(name: &UnitName, files: &BTreeMap<String, InstalledFile>) -> Facts {
     let mark = format!("{name}.d/{MARK_FILE_NAME}");
     let main = files.get(name.as_str()).into_iter();
     let drop_ins = files.iter().filter(|(path, _)| path.contains('/') && **path != mark);

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::good::Good;
 use super::installed::Installed;
 use crate::files;
 use crate::render::TargetState;
@@ -68,7 +70,29 @@ pub struct UnitRecord {
     pub install: Option<Digest>,
     /// The operator's target state.
     pub target: Option<TargetState>,
+    /// [`crate::unit::Facts::run`] of the last good version, which [`super::Good`] has.
+    pub good: Option<Digest>,
+    /// Likewise of the version that has yet to show that it stays up.
+    pub trial: Option<Digest>,
+    /// The version of the file that is not run any more.
+    pub rejected: Option<Rejected>,
+    /// Likewise of the version that runs whatever becomes of it: somebody said so.
+    pub accepted: Option<Digest>,
 }
+
+/// A version of a file in whose place the last good one runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// [`crate::unit::Facts::run`]
+    pub run: Digest,
+    /// What was wrong with it.
+    pub reason: String,
+    /// Since when, in seconds since 1970.
+    pub time: f64,
+}
+
+// Times are never compared as numbers.
+impl Eq for Rejected {}
 
 /// Everything that is remembered of all units, and what is installed.
 #[derive(Debug, Default)]
@@ -79,6 +103,8 @@ pub struct Memory {
     pub started: BTreeMap<UnitName, Started>,
     /// What outlives a reboot.
     pub units: BTreeMap<UnitName, UnitRecord>,
+    /// The last good versions of the units whose files have a rejected one.
+    pub good: BTreeMap<UnitName, Arc<Good>>,
     /// The unit directory at the last pass that was carried out.
     pub directory: Option<Identity>,
 }
@@ -136,17 +162,45 @@ impl RecordFiles {
         self.of_unit(name).join("spec.json")
     }
 
+    /// The last good version.
+    pub fn good(&self, name: &UnitName) -> PathBuf {
+        self.of_unit(name).join("good.json")
+    }
+
+    /// What the next version of a container is prepared from, while the present one runs.
+    pub fn next_spec(&self, name: &UnitName) -> PathBuf {
+        self.of_unit(name).join("next.json")
+    }
+
+    /// Why the preparation with an ID failed.
+    pub fn preparation(&self, id: &str) -> PathBuf {
+        self.run.join("prepare").join(id)
+    }
+
+    /// Which version's image a preparation has just got here.
+    pub fn pulled(&self, name: &UnitName) -> PathBuf {
+        self.run.join("prepare").join(format!("{name}.pulled"))
+    }
+
     /// Writes what a container's supervisor works from, for root alone; `None` removes it.
     pub fn set_spec(&self, name: &UnitName, spec: Option<&[u8]>) -> io::Result<()> {
-        let path = self.spec(name);
-        let Some(spec) = spec else { return files::remove(&path) };
+        Self::write_spec(&self.spec(name), spec)
+    }
+
+    /// Writes what the next version is prepared from, likewise.
+    pub fn set_next_spec(&self, name: &UnitName, spec: Option<&[u8]>) -> io::Result<()> {
+        Self::write_spec(&self.next_spec(name), spec)
+    }
+
+    fn write_spec(path: &Path, spec: Option<&[u8]>) -> io::Result<()> {
+        let Some(spec) = spec else { return files::remove(path) };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        if std::fs::read(&path).is_ok_and(|present| present == spec) {
+        if std::fs::read(path).is_ok_and(|present| present == spec) {
             return Ok(());
         }
-        files::replace_for(&path, spec, true)
+        files::replace_for(path, spec, true)
     }
 
     /// Reads every record into `memory`. A record that cannot be read is one that is missing.
@@ -154,6 +208,10 @@ impl RecordFiles {
         memory.started = load_folder(&self.started(), |path| path);
         memory.units = load_folder(&self.units(), |path| path.join("record.json"));
         memory.directory = load_file(&self.directory());
+        let rejected = memory.units.iter().filter(|(_, record)| record.rejected.is_some());
+        // Without it the file's own version is as good as any.
+        let read = |name: &UnitName| Some((name.clone(), Arc::new(Good::read(name, self).ok()?)));
+        memory.good = rejected.filter_map(|(name, _)| read(name)).collect();
     }
 
     /// Records what was started; `None` forgets.

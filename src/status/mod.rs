@@ -1,10 +1,12 @@
 //! What is known of each unit, remembered and published.
 
+mod good;
 pub mod history;
 mod installed;
 mod memory;
 mod publish;
 
+pub use good::Good;
 pub use installed::{Installed, scan as scan_installed};
-pub use memory::{Memory, Progress, RecordFiles, Started, UnitRecord};
+pub use memory::{Memory, Progress, RecordFiles, Rejected, Started, UnitRecord};
 pub use publish::{AgentStatus, STATUS_FILE, Trouble, UnitStatus, publish, read, seconds_now};

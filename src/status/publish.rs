@@ -42,6 +42,9 @@ pub struct UnitStatus {
     /// The job in flight: `start`, `stop`, `restart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The service that prepares its new version, while that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<String>,
     /// Why nothing is done for it: it is refused on this host, or masked or disabled by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,

@@ -26,14 +26,15 @@ pub fn complete(job: &Job, spec: &Container, api: ApiVersion) -> Result<Complete
     check_sources(spec)?;
     let mut body = spec.create.clone();
     let start = &spec.start;
-    let files = start.environment_files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let files =
+        start.environment_files.iter().map(|path| read("EnvironmentFile=", path)).collect::<Result<Vec<_>, _>>()?;
     let service: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     body.env = environment::environment(start, &files, &service, &body.env);
     body.labels.extend(label::of(&job.spec));
     if let Some(path) = &start.seccomp_profile {
-        body.host_config.security_opt.push(format!("seccomp={}", read(path)?));
+        body.host_config.security_opt.push(format!("seccomp={}", read("SeccompProfile=", path)?));
     }
     let present = start.optional_devices.iter().filter(|device| Path::new(&device.path_on_host).exists());
     body.host_config.devices.extend(present.cloned());
@@ -117,6 +118,9 @@ fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| Failure(format!("{}: {error}", path.display())))
+/// The text of a file that `key` names.
+fn read(key: &str, path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| {
+        Failure(format!("{}, which {key} names, cannot be read: {error}; mend it or the path", path.display()))
+    })
 }

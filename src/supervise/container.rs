@@ -10,6 +10,7 @@ use super::follow::{End, Follower};
 use super::health::Health;
 use super::leftovers::{self, Found};
 use super::notify_socket::NotifySocket;
+use super::prepare::pull_of;
 use super::signals::Signals;
 use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, stop, tell};
 
@@ -41,7 +42,7 @@ async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found), Failure
     let engine = engine::when_up(&job.socket).await;
     let found = leftovers::find(&engine, &job.spec).await?;
     if let Found::Outdated(_) = found {
-        image::provide(&engine, &spec.image, &spec.pull, false).await?;
+        image::provide(&engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
     }
     Ok((engine, found))
 }
@@ -59,7 +60,7 @@ async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]
     let created = engine.create(&spec.name, spec.pull.platform.as_deref(), &completed.body).await;
     let (id, warnings) = match created {
         Ok(created) => created,
-        Err(error) if error.is_conflict() => return Err(stranger(&engine, &spec.name, error).await),
+        Err(error) if error.is_conflict() => return Err(in_the_way(&engine, &spec.name, error).await),
         Err(error) => return Err(error.into()),
     };
     warnings.iter().for_each(|warning| tracing::warn!("Docker warns: {warning}"));
@@ -84,23 +85,26 @@ async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]
 }
 
 /// Why a name cannot be had.
-async fn stranger(engine: &Engine, name: &str, error: crate::docker::Error) -> Failure {
+async fn in_the_way(engine: &Engine, name: &str, error: crate::docker::Error) -> Failure {
     match engine.container(name).await {
-        Ok(Some(other)) => {
-            let whose = match other.label(label::UNIT) {
-                Some(unit) => format!("which is {unit}'s"),
-                None => "which sculler did not make".to_owned(),
-            };
-            Failure(format!(
-                "The name '{name}' is taken by container {} ({}, {}), {whose}; remove it by 'docker rm -f {name}', or \
-                 choose another ContainerName=",
-                short(&other.id),
-                other.config.image,
-                other.state.status
-            ))
-        }
+        Ok(Some(other)) => stranger(name, &other),
         _ => error.into(),
     }
+}
+
+/// What to do about another container that has the name.
+pub fn stranger(name: &str, other: &Inspected) -> Failure {
+    let whose = match other.label(label::UNIT) {
+        Some(unit) => format!("which is {unit}'s"),
+        None => "which sculler did not make".to_owned(),
+    };
+    Failure(format!(
+        "The name '{name}' is taken by container {} ({}, {}), {whose}; remove it by 'docker rm -f {name}', or choose \
+         another ContainerName=",
+        short(&other.id),
+        other.config.image,
+        other.state.status
+    ))
 }
 
 /// Holds the container until it ends or is to be stopped.

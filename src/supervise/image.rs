@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::docker::{Credentials, Engine, Error, Progress, credentials_from, registry_of};
 use crate::quadlet::spec::{Pull, PullPolicy};
 
-use super::{Failure, tell};
+use super::{Failure, advice, tell};
 
 /// How much longer systemd waits after each sign of life.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -118,12 +118,10 @@ fn failure(image: &str, error: &Error, with_credentials: bool) -> String {
         }
     } else if lower.contains("not found") || lower.contains("manifest unknown") {
         "; is the name and the tag right?".to_owned()
-    } else if lower.contains("no space left") {
-        "; make room: 'docker system df', 'docker image prune'".to_owned()
     } else {
         String::new()
     };
-    format!("The image {image} cannot be pulled: {text}{hint}")
+    format!("The image {image} cannot be pulled: {}{hint}", advice::with_advice(&text))
 }
 
 /// Root's own files, as docker and podman read them.

@@ -26,6 +26,16 @@ pub async fn find(engine: &Engine, spec: &Spec) -> Result<Found, Failure> {
     Ok(Found::Outdated(ids))
 }
 
+/// The container of `unit` that runs.
+pub async fn running(engine: &Engine, unit: &str) -> Result<Option<Container>, Failure> {
+    for id in engine.containers_with(label::UNIT, unit).await? {
+        if let Some(container) = engine.container(&id).await?.filter(|container| container.state.running) {
+            return Ok(Some(container));
+        }
+    }
+    Ok(None)
+}
+
 /// Removes containers of this unit.
 pub async fn remove(engine: &Engine, ids: &[String]) -> Result<(), Failure> {
     for id in ids {

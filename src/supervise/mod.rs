@@ -4,6 +4,7 @@
 //! It works from the spec that rendering wrote and decides nothing that the spec can say. At rest it holds one connection
 //! to the Engine and waits on it.
 
+mod advice;
 mod at_start;
 mod container;
 mod engine;
@@ -15,6 +16,8 @@ mod image;
 mod label;
 mod leftovers;
 mod notify_socket;
+mod ports;
+mod prepare;
 mod reload;
 mod resource;
 mod secrets;
@@ -23,6 +26,8 @@ mod stop;
 mod tell;
 
 use std::path::{Path, PathBuf};
+
+pub use prepare::run as prepare;
 
 use nix::sys::signal::{Signal, raise};
 
@@ -50,7 +55,7 @@ struct Failure(String);
 
 impl From<crate::docker::Error> for Failure {
     fn from(error: crate::docker::Error) -> Self {
-        Self(error.to_string())
+        Self(advice::with_advice(&error.to_string()))
     }
 }
 
@@ -111,19 +116,24 @@ pub fn end_for_another_start() {
 
 fn job(unit: &str) -> Result<Job, Failure> {
     // The name becomes part of paths.
-    UnitName::parse(unit).map_err(|error| Failure(format!("'{unit}' is not the name of a unit: {error}")))?;
+    let unit =
+        UnitName::parse(unit).map_err(|error| Failure(format!("'{unit}' is not the name of a unit: {error}")))?;
+    let path = Path::new(config::STATE_DIRECTORY).join("units").join(unit.as_str()).join("spec.json");
+    job_of(&unit, &path, Path::new("/run/sculler/containers").join(unit.as_str()))
+}
+
+/// The job that the spec at `path` describes.
+fn job_of(unit: &UnitName, path: &Path, directory: PathBuf) -> Result<Job, Failure> {
     let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())
         .map_err(|error| Failure(error.to_string()))?;
-    let path = Path::new(config::STATE_DIRECTORY).join("units").join(unit).join("spec.json");
-    let text = std::fs::read(&path).map_err(|error| {
+    let text = std::fs::read(path).map_err(|error| {
         Failure(format!("{}: {error}; the agent writes it: see 'sculler explain {unit}'", path.display()))
     })?;
     let spec: Spec = serde_json::from_slice(&text).map_err(|error| {
         Failure(format!("{}: {error}; written by another version of sculler? Restart sculler.service", path.display()))
     })?;
-    if spec.unit != unit {
+    if spec.unit != unit.as_str() {
         return Err(Failure(format!("{} is for {}, not for {unit}", path.display(), spec.unit)));
     }
-    let directory = Path::new("/run/sculler/containers").join(unit);
     Ok(Job { spec, socket: settings.docker_socket, directory })
 }

@@ -122,6 +122,15 @@ impl Systemd {
 
     /// Some properties of a unit, as text: its `FragmentPath`, `LoadError` and the like.
     pub async fn details(&self, name: &str) -> Result<Details, Error> {
+        Ok(Details::new(self.properties(name, "org.freedesktop.systemd1.Unit").await?))
+    }
+
+    /// What a service's process came to.
+    pub async fn process(&self, name: &str) -> Result<Process, Error> {
+        Ok(Process::new(self.properties(name, "org.freedesktop.systemd1.Service").await?))
+    }
+
+    async fn properties(&self, name: &str, interface: &'static str) -> Result<HashMap<String, OwnedVariant>, Error> {
         let path = self.manager.load_unit(name).await?;
         let properties = zbus::fdo::PropertiesProxy::builder(self.manager.inner().connection())
             .destination("org.freedesktop.systemd1")
@@ -129,9 +138,8 @@ impl Systemd {
             .cache_properties(CacheProperties::No)
             .build()
             .await?;
-        let interface = zbus::names::InterfaceName::from_static_str_unchecked("org.freedesktop.systemd1.Unit");
-        let all = properties.get_all(interface).await.map_err(zbus::Error::from)?;
-        Ok(Details::new(all))
+        let interface = zbus::names::InterfaceName::from_static_str_unchecked(interface);
+        Ok(properties.get_all(interface).await.map_err(zbus::Error::from)?)
     }
 
     /// Queues a start; the job's number.
@@ -232,6 +240,32 @@ pub struct Details {
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
     /// `ConsistsOf=`; observation keeps those that are up.
     pub dependents: Vec<String>,
+}
+
+/// What is asked of a service alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// Its status line (sd_notify(3)).
+    pub status_text: String,
+    /// `success`, `exit-code`, `signal`, `timeout`, …
+    pub result: String,
+    /// `Type=`
+    pub kind: String,
+    /// How the main process ended: CLD_EXITED (1) with an exit code, or CLD_KILLED (2) or CLD_DUMPED (3) with a signal.
+    pub ended: Option<(i32, i32)>,
+    /// How often systemd has started it again by itself since the last start.
+    pub restarts: u32,
+}
+
+impl Process {
+    fn new(mut all: HashMap<String, OwnedVariant>) -> Self {
+        let mut text = |key: &str| all.remove(key).and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+        let (status_text, result, kind) = (text("StatusText"), text("Result"), text("Type"));
+        let mut number = |key: &str| all.remove(key).and_then(|value| i32::try_from(value).ok()).unwrap_or_default();
+        let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
+        let restarts = all.remove("NRestarts").and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+        Self { status_text, result, kind, ended: (code != 0).then_some((code, status)), restarts }
+    }
 }
 
 impl Details {

@@ -9,7 +9,7 @@ mod proxy;
 mod state;
 
 pub use clock::clock_is_synchronised;
-pub use connection::{Details, Event, Systemd};
+pub use connection::{Details, Event, Process, Systemd};
 pub use state::{ActiveState, JobKind, LoadState, UnitState};
 
 use thiserror::Error;

@@ -7,6 +7,7 @@ use super::diagnostics::{Diagnostic, Severity};
 use super::facts::Facts;
 use super::fleet::{self, Placement};
 use super::name::UnitName;
+use super::policy::{self, Policy};
 use super::{check, syntax};
 
 /// The drop-in that sculler writes into each unit's `NAME.d`; users' drop-ins cannot have this name.
@@ -63,6 +64,8 @@ pub struct Unit {
     pub drop_ins: Vec<Arc<TextFile>>,
     /// `[X-Fleet]`.
     pub placement: Placement,
+    /// `[X-Sculler]`.
+    pub policy: Policy,
     /// What is wrong or odd in it, all files together.
     pub findings: Vec<Finding>,
     /// What planning compares.
@@ -88,9 +91,14 @@ impl Unit {
         for drop_in in &drop_ins {
             files.push(read_drop_in(drop_in, &mut findings));
         }
-        let facts = Facts::of(&name, &files.iter().collect::<Vec<_>>());
+        let files: Vec<_> = files.iter().collect();
+        let (policy, diagnostics) = policy::policy(&files, &name);
+        for (file, diagnostics) in [&file].into_iter().chain(&drop_ins).zip(diagnostics) {
+            findings.extend(at(file, diagnostics));
+        }
+        let facts = Facts::of(&name, &files);
         let (service, service_drop_ins) = (None, Vec::new());
-        Self { name, file, drop_ins, placement, findings, facts, service, service_drop_ins }
+        Self { name, file, drop_ins, placement, policy, findings, facts, service, service_drop_ins }
     }
 
     /// Makes it a Quadlet file with this service, whose drop-ins are in systemd's order.

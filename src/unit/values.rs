@@ -1,5 +1,7 @@
 //! Single values as systemd reads them: booleans, time spans, signals.
 
+use std::time::Duration;
+
 /// A boolean (systemd: `parse_boolean()` in src/basic/parse-util.c): `1 yes y true t on`, `0 no n false f off`,
 /// in any case.
 pub fn parse_boolean(value: &str) -> Option<bool> {
@@ -46,6 +48,40 @@ pub fn is_time_span(value: &str) -> bool {
         rest = after_unit.trim_start();
     }
     true
+}
+
+/// A time span that [`is_time_span`] accepts; a number alone is one of seconds, and `infinity` the longest of all.
+pub fn time_span(value: &str) -> Option<Duration> {
+    if !is_time_span(value) {
+        return None;
+    }
+    let mut rest = value.trim();
+    if rest == "infinity" {
+        return Some(Duration::MAX);
+    }
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let unsigned = rest.strip_prefix('+').unwrap_or(rest);
+        let after_number = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let number: f64 = unsigned[..unsigned.len() - after_number.len()].parse().ok()?;
+        let unit = after_number.trim_start();
+        let name = TIME_UNITS.iter().find(|name| unit.starts_with(**name)).copied();
+        rest = name.map_or(unit, |name| &unit[name.len()..]).trim_start();
+        seconds += number
+            * match name.unwrap_or("s") {
+                "nsec" | "ns" => 1e-9,
+                "usec" | "us" | "\u{3bc}s" | "\u{b5}s" => 1e-6,
+                "msec" | "ms" => 1e-3,
+                "minutes" | "minute" | "min" | "m" => 60.0,
+                "hours" | "hour" | "hr" | "h" => 3600.0,
+                "days" | "day" | "d" => 86_400.0,
+                "weeks" | "week" | "w" => 604_800.0,
+                "months" | "month" | "M" => 2_629_800.0,
+                "years" | "year" | "y" => 31_557_600.0,
+                _ => 1.0,
+            };
+    }
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 const SIGNALS: [&str; 33] = [
@@ -95,6 +131,23 @@ mod tests {
         for bad in ["", "5x", "s", "-1", "5 x", "soon", "1.2.3", "5ss", "infinitely"] {
             assert!(!is_time_span(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn lengths_of_time_spans() {
+        for (text, milliseconds) in [
+            ("5", 5000),
+            ("1min 20s", 80_000),
+            ("2h30m", 9_000_000),
+            ("1.5s", 1500),
+            (".5", 500),
+            ("100ms", 100),
+            ("2 d", 172_800_000),
+        ] {
+            assert_eq!(time_span(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        assert_eq!(time_span("infinity"), Some(Duration::MAX));
+        assert_eq!(time_span("soon"), None);
     }
 
     #[test]

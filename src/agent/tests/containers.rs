@@ -94,3 +94,61 @@ fn a_reference_that_breaks_keeps_what_runs() {
         agent.stop().await;
     });
 }
+
+#[test]
+fn a_version_that_cannot_start_stops_nothing_until_it_can() {
+    paused(async {
+        let model = Model::default();
+        let agent = Running::start(&model);
+        model.write("web.container", &container(""));
+        agent.change().await;
+        assert_eq!(model.state().prepared, 0, "what does not run yet needs no preparation");
+        model.state().faults.insert(name("web.service"), "The image is not here");
+        model.write("web.container", &container("Environment=A=1\n"));
+        // Others do not wait for it.
+        model.write("other.container", &container(""));
+        agent.change().await;
+        assert_eq!(done(&model).0, ["start web.service", "start other.service"]);
+        let answer = agent.wish("web.service", super::Wish::Keep).await;
+        assert!(answer.problem.is_some_and(|problem| problem.contains("The image is not here")));
+        // What was missing may come by itself.
+        model.state().faults.clear();
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(done(&model).0, ["restart web.service"]);
+        agent.stop().await;
+    });
+}
+
+#[test]
+fn a_preparation_is_given_up_when_the_file_changes_again() {
+    paused(async {
+        let model = Model::default();
+        let agent = Running::start(&model);
+        let web = name("web.service");
+        model.write("web.container", &container(""));
+        agent.change().await;
+        done(&model);
+        model.state().slow.push(web.clone());
+        model.write("web.container", &container("Environment=A=1\n"));
+        agent.change().await;
+        model.write("web.container", &container(""));
+        agent.change().await;
+        model.finish("web.service");
+        agent.change().await;
+        assert_eq!(done(&model).0, Vec::<String>::new(), "nothing is left to do");
+        model.write("web.container", &container("Environment=A=2\n"));
+        agent.change().await;
+        agent.task.abort();
+        // Another agent begins anew.
+        let agent = Running::start(&model);
+        agent.change().await;
+        assert_eq!(model.state().prepared, 3);
+        model.finish("web.service");
+        model.finish("web.service");
+        agent.change().await;
+        model.finish("web.service");
+        agent.change().await;
+        assert_eq!(done(&model).0, ["restart web.service"]);
+        agent.stop().await;
+    });
+}

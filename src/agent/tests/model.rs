@@ -33,6 +33,10 @@ pub struct State {
     pub slow: Vec<UnitName>,
     /// What the next start of a unit ends with, if not `done`.
     pub results: HashMap<UnitName, &'static str>,
+    /// Why the preparations of a unit's versions fail.
+    pub faults: HashMap<UnitName, &'static str>,
+    /// Preparations that were begun.
+    pub prepared: usize,
     /// Calls that get no answer.
     pub silent_calls: usize,
     pub observed: usize,
@@ -41,6 +45,7 @@ pub struct State {
     events: Option<mpsc::UnboundedSender<Event>>,
     next_job: u32,
     jobs: BTreeMap<u32, (UnitName, JobKind)>,
+    preparing: BTreeMap<u32, (UnitName, Digest)>,
 }
 
 /// A unit in PID 1's memory.
@@ -86,6 +91,8 @@ impl Model {
         let mut state = self.state();
         let ids: Vec<u32> = state.jobs.iter().filter(|(_, (name, _))| *name == unit).map(|(id, _)| *id).collect();
         ids.into_iter().for_each(|id| state.finish(id));
+        let ids: Vec<u32> = state.preparing.iter().filter(|(_, job)| job.0 == unit).map(|(id, _)| *id).collect();
+        ids.into_iter().for_each(|id| state.finish_preparation(id));
     }
 
     /// `systemctl stop`
@@ -141,6 +148,12 @@ impl State {
         self.tell(id, &name, result);
     }
 
+    fn finish_preparation(&mut self, id: u32) {
+        let Some((unit, _)) = self.preparing.remove(&id) else { return };
+        let result = if self.faults.contains_key(&unit) { "failed" } else { "done" };
+        self.tell(id, &UnitName::parse("sculler-prepare-0.service").unwrap(), result);
+    }
+
     fn tell(&self, id: u32, unit: &UnitName, result: &str) {
         if let Some(events) = &self.events {
             let _ = events.send(Event::JobRemoved { id, unit: unit.to_string(), result: result.to_owned() });
@@ -188,6 +201,20 @@ impl State {
                 for (name, unit) in &mut self.units {
                     unit.loaded = self.memory.installed.get(name).map(loadable);
                 }
+            }
+            Action::Prepare { desired } => {
+                self.next_job += 1;
+                self.prepared += 1;
+                let id = self.next_job;
+                self.preparing.insert(id, (desired.name.clone(), desired.digest));
+                if !self.slow.contains(&desired.name) {
+                    self.finish_preparation(id);
+                }
+                return Ok(Done::Job(id, JobKind::Start));
+            }
+            Action::Abandon { unit, version } => {
+                let of_version = |job: &(UnitName, Digest)| job.0 == *unit && job.1 == *version;
+                self.preparing.retain(|_, job| !of_version(job));
             }
             Action::Adopt { unit, run } => {
                 self.memory.started.insert(unit.clone(), Started::done(*run));
@@ -244,6 +271,7 @@ impl FakeWorld {
             installed: state.memory.installed.clone(),
             started: state.memory.started.clone(),
             units: state.memory.units.clone(),
+            good: state.memory.good.clone(),
             directory: state.memory.directory,
         };
     }
@@ -325,6 +353,10 @@ impl World for FakeWorld {
         }
         self.read();
         Ok(())
+    }
+
+    fn preparation_over(&mut self, unit: &UnitName, _: Digest) -> Option<String> {
+        self.model.state().faults.get(unit).map(ToString::to_string)
     }
 
     fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {

@@ -1,0 +1,127 @@
+//! The last good version of a unit, in `/var/lib/sculler/units/NAME/good.json`: everything that is needed to run it again,
+//! whatever the unit directory says by then. It is written as a whole, before anything that replaces what it is a copy of.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::installed::{self, Installed};
+use super::memory::RecordFiles;
+use super::publish::seconds_now;
+use crate::files;
+use crate::quadlet::Spec;
+use crate::quadlet::spec::{PullPolicy, Request};
+use crate::render::{self, Desired, RenderedFile, TargetState, UpdatePolicy};
+use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName};
+
+/// A version that started and stayed up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Good {
+    /// [`crate::unit::Facts::run`]
+    pub run: Digest,
+    /// When it was replaced, in seconds since 1970.
+    pub time: f64,
+    source: PathBuf,
+    files: Vec<File>,
+    /// What the supervisor works from.
+    spec: Option<String>,
+    /// The ID of the image that its container had: by then its name may mean another one.
+    pub image: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct File {
+    path: String,
+    text: String,
+    is_private: bool,
+}
+
+impl Good {
+    /// Copies what is installed.
+    pub fn of(
+        name: &UnitName,
+        installed: &Installed,
+        image: Option<String>,
+        records: &RecordFiles,
+    ) -> io::Result<Self> {
+        let found = installed::files_of(&installed.folder, name, installed.is_quadlet, records)?;
+        let text = |bytes: Vec<u8>| {
+            String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        };
+        let file = |(path, (bytes, is_private)): (String, installed::InstalledFile)| {
+            Ok(File { path, text: text(bytes)?, is_private })
+        };
+        Ok(Self {
+            run: installed.facts.run,
+            time: seconds_now(),
+            source: installed.source.clone(),
+            files: found.files.into_iter().map(file).collect::<io::Result<_>>()?,
+            spec: found.spec.map(text).transpose()?,
+            image,
+        })
+    }
+
+    /// Reads what is kept of a unit.
+    pub fn read(name: &UnitName, records: &RecordFiles) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(records.good(name))?)?)
+    }
+
+    /// Keeps it, for root alone.
+    pub fn write(&self, name: &UnitName, records: &RecordFiles) -> io::Result<()> {
+        let path = records.good(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        files::replace_for(&path, &serde_json::to_vec(self)?, true)
+    }
+
+    /// As it is to be installed again.
+    pub fn desired(&self, name: &UnitName, target: TargetState) -> Desired {
+        let mark = format!("{name}.d/{MARK_FILE_NAME}");
+        // The mark first and the unit file last.
+        let place = |path: &str| {
+            if path == mark {
+                0
+            } else if path == name.as_str() {
+                2
+            } else {
+                1
+            }
+        };
+        let mut files: Vec<RenderedFile> = self
+            .files
+            .iter()
+            .map(|file| RenderedFile {
+                path: file.path.clone(),
+                text: file.text.as_bytes().into(),
+                is_private: file.is_private,
+            })
+            .collect();
+        files.sort_by_key(|file| place(&file.path));
+        let spec: Option<Arc<[u8]>> = self.spec.as_deref().map(|spec| self.with_image(spec).into());
+        let texts =
+            self.files.iter().map(|file| (file.path.clone(), (file.text.clone().into_bytes(), file.is_private)));
+        let facts = Facts { run: self.run, ..installed::facts(name, &texts.collect()) };
+        let (digest, text_digest) = render::digests(&files, spec.as_deref());
+        let (name, source, update) = (name.clone(), self.source.clone(), UpdatePolicy::default());
+        Desired { name, source, files, spec, digest, text_digest, facts, target, update, is_last_good: true }
+    }
+
+    /// The spec with the very image that ran.
+    fn with_image(&self, spec: &str) -> Vec<u8> {
+        let parsed = serde_json::from_str::<Spec>(spec);
+        if let (Some(image), Ok(mut parsed)) = (&self.image, parsed)
+            && let Request::Container(container) = &mut parsed.request
+        {
+            container.image.clone_from(image);
+            container.create.image.clone_from(image);
+            container.pull.policy = PullPolicy::Never;
+            if let Ok(text) = serde_json::to_vec_pretty(&parsed) {
+                return text;
+            }
+        }
+        spec.as_bytes().to_vec()
+    }
+}
