@@ -99,7 +99,9 @@ impl Event {
     pub fn now(what: What, done: impl Into<String>, took: Duration, result: Outcome) -> Self {
         let (files, reason) = (Vec::new(), String::new());
         let took = (took.as_secs_f64() * 1000.0).round() / 1000.0;
-        Self { time: seconds_now(), what, files, done: done.into(), took, result, reason }
+        // In milliseconds: more digits are not read as they were written.
+        let time = (seconds_now() * 1000.0).round() / 1000.0;
+        Self { time, what, files, done: done.into(), took, result, reason }
     }
 
     /// With the files because of which it was done.
