@@ -24,6 +24,7 @@ mod install;
 mod kinds;
 mod lifecycle;
 mod litter;
+mod load;
 mod names;
 mod quadlet_create;
 mod settings;
