@@ -19,7 +19,7 @@ GENERATED = target/generated
 SHARE = $(DESTDIR)$(PREFIX)/share
 HOST = tests/host/host
 # Their ExecStart= has the binary's path
-SERVICES = sculler.service sculler-sync.service
+SERVICES = sculler.service sculler-bootstrap.service sculler-sync.service
 
 .DEFAULT_GOAL := build
 .PHONY: build binary generated target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
@@ -47,7 +47,7 @@ demo:
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test convert --test layers --test properties --test pure --test quadlet --test relations
+	cargo test --locked --lib --bins --test cases --test cloud_config --test convert --test layers --test properties --test pure --test quadlet --test relations
 
 e2e-test: binary setup
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)

@@ -13,13 +13,16 @@
 pub mod files;
 pub mod host;
 pub mod unit;
+pub mod yaml;
 
 pub mod convert;
+pub mod import;
 pub mod quadlet;
 
 pub mod select;
 pub mod source;
 
+pub mod cloud_config;
 pub mod config;
 pub mod render;
 pub mod sync;
@@ -35,6 +38,7 @@ pub mod status;
 pub mod agent;
 pub mod apply;
 
+pub mod bootstrap;
 pub mod supervise;
 
 pub mod cli;

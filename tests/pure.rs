@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files and folders below `src/`; those that are not there yet are passed over.
-const PURE: &[&str] = &["unit", "convert", "select", "select.rs", "render", "plan", "quadlet"];
+const PURE: &[&str] =
+    &["unit", "convert", "select", "select.rs", "render", "plan", "quadlet", "yaml", "cloud_config", "import"];
 
 const FORBIDDEN: [&str; 9] =
     ["tokio", "zbus", "bollard", "notify::", "std::fs", "std::env", "std::net", "std::process", "std::thread"];

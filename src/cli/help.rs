@@ -9,14 +9,15 @@ use super::UsageError;
 use crate::quadlet::{key_list, options};
 
 /// Every command that people type, in the order in which they are shown.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
     ("Look", &["list-units", "list-unit-files", "list-machines", "status", "explain", "cat", "diff", "journal", "ssh"]),
     ("Check", &["verify", "render", "convert", "plan", "doctor", "help"]),
-    ("Agent", &["reconcile", "sync", "agent"]),
+    ("Move in", &["bootstrap", "sync"]),
+    ("Agent", &["reconcile", "agent"]),
 ];
 
-const LABEL: usize = 7;
+const LABEL: usize = 8;
 const NAME: usize = 16;
 
 #[derive(Debug, Args)]

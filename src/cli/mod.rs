@@ -3,6 +3,7 @@
 mod address;
 mod agent;
 mod ask;
+mod bootstrap;
 mod cat;
 mod context;
 mod convert;
@@ -102,6 +103,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Ask the agent for a pass now
     Reconcile(reconcile::Reconcile),
+    /// Apply a CoreOS cloud-config: units, files, metadata
+    Bootstrap(bootstrap::Bootstrap),
     /// Bring the unit directory to a Git repository's branch
     Sync(sync::Sync),
     /// This help, a command's, or keys of Quadlet files
@@ -188,6 +191,7 @@ impl Command {
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
+            Self::Bootstrap(command) => command.run(),
             Self::Sync(command) => command.run(),
             Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),

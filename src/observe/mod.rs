@@ -3,7 +3,7 @@
 //! Only units in question are asked about (`in_question` of the plan): a unit that is installed and was started as
 //! it is wanted needs nothing, whatever state it is in, so that 1,000 quiet units cost a pass nothing.
 
-mod collision;
+pub mod collision;
 
 mod trial;
 

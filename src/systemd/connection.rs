@@ -157,6 +157,31 @@ impl Systemd {
         job_id(self.manager.restart_unit(name, "replace").await?)
     }
 
+    /// Queues the job that systemctl's word for it queues; the job's number.
+    pub async fn order(&self, word: &str, name: &str) -> Result<u32, Error> {
+        let (manager, mode) = (&self.manager, "replace");
+        job_id(match word {
+            "start" => manager.start_unit(name, mode).await?,
+            "stop" => manager.stop_unit(name, mode).await?,
+            "reload" => manager.reload_unit(name, mode).await?,
+            "try-restart" => manager.try_restart_unit(name, mode).await?,
+            "reload-or-restart" => manager.reload_or_restart_unit(name, mode).await?,
+            "reload-or-try-restart" => manager.reload_or_try_restart_unit(name, mode).await?,
+            _ => manager.restart_unit(name, mode).await?,
+        })
+    }
+
+    /// Whether and how a unit is enabled, in systemctl's word.
+    pub async fn file_state(&self, name: &str) -> Result<String, Error> {
+        Ok(self.manager.get_unit_file_state(name).await?)
+    }
+
+    /// Carries out `[Install]`, over links that are there already; whether anything changed.
+    pub async fn enable_by_force(&self, name: &str, runtime: bool) -> Result<bool, Error> {
+        let (_, changes) = self.manager.enable_unit_files(&[name], runtime, true).await?;
+        Ok(!changes.is_empty())
+    }
+
     /// Forgets that a unit failed. A unit that is not in memory has nothing to forget.
     pub async fn reset_failed(&self, name: &str) -> Result<(), Error> {
         match self.manager.reset_failed_unit(name).await.map_err(Error::from) {

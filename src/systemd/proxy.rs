@@ -35,6 +35,21 @@ pub trait Manager {
     /// Queues a restart job, which starts a unit that is down.
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
 
+    /// Queues a reload job.
+    fn reload_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+
+    /// Queues a restart job if the unit is up.
+    fn try_restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+
+    /// Queues a reload job, or a restart where there is no way to reload.
+    fn reload_or_restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+
+    /// The same if the unit is up.
+    fn reload_or_try_restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+
+    /// `enabled`, `disabled`, `static`, `masked`, …
+    fn get_unit_file_state(&self, file: &str) -> zbus::Result<String>;
+
     /// Clears the failed state and the start rate limit of a unit.
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
 

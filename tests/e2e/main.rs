@@ -7,6 +7,7 @@ mod agent;
 mod host;
 
 mod boot;
+mod bootstrap;
 mod bus;
 mod by_hand;
 mod commands;
