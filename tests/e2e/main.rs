@@ -27,6 +27,7 @@ mod lifecycle;
 mod litter;
 mod load;
 mod names;
+mod orphans;
 mod quadlet_create;
 mod settings;
 mod sockets;
