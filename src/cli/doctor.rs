@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use crate::config::Settings;
+use crate::docker;
 use crate::source::ScanError;
 use crate::sync::{self, Last};
 use crate::systemd::{Systemd, clock_is_synchronised};
@@ -48,7 +49,13 @@ impl Doctor {
         findings.extend(inotify(&context));
         findings.extend(kernel());
         findings.push(super::block_on(async { Ok(clock().await) })?);
-        findings.extend(docker(&context.settings));
+        let engine = engine(&context.settings);
+        let is_up =
+            engine.iter().all(|finding| finding.grade != Grade::Fail) && context.settings.docker_socket.exists();
+        findings.extend(engine);
+        if is_up {
+            findings.push(super::block_on(async { Ok(log_rate().await) })?);
+        }
         for Finding { grade, about, text } in &findings {
             let word = match grade {
                 Grade::Ok => "ok",
@@ -199,7 +206,7 @@ async fn clock() -> Finding {
     }
 }
 
-fn docker(settings: &Settings) -> Vec<Finding> {
+fn engine(settings: &Settings) -> Vec<Finding> {
     let socket = &settings.docker_socket;
     let failed = |grade, text: String| vec![finding(grade, "docker", text)];
     if !socket.exists() {
@@ -249,6 +256,26 @@ fn docker(settings: &Settings) -> Vec<Finding> {
         ),
     });
     findings
+}
+
+/// The Engine writes the lines of all containers, so that journald counts them together. An interval of 0 changes
+/// nothing: systemd hands on to journald only what is set.
+async fn log_rate() -> Finding {
+    let process = async { Systemd::connect().await?.process(docker::SERVICE).await };
+    match process.await {
+        Err(error) => finding(Grade::Warn, "docker", format!("the journal's limit for it is unknown ({error})")),
+        Ok(process) if process.log_burst > 0 => {
+            finding(Grade::Ok, "docker", format!("the journal takes {} lines of it at once", process.log_burst))
+        }
+        Ok(_) => finding(
+            Grade::Warn,
+            "docker",
+            "all containers share its limit in the journal (RateLimitBurst= of journald.conf), lines beyond it are lost; \
+             put LogRateLimitIntervalSec=1s and LogRateLimitBurst=1000000 under [Service] in \
+             /etc/systemd/system/docker.service.d/log-rate.conf, and run 'systemctl daemon-reload' and 'systemctl \
+             restart docker'",
+        ),
+    }
 }
 
 /// One request; HTTP/1.0, so that the body ends with the connection.

@@ -280,6 +280,8 @@ pub struct Process {
     pub ended: Option<(i32, i32)>,
     /// How often systemd has started it again by itself since the last start.
     pub restarts: u32,
+    /// `LogRateLimitBurst=`; 0 if it has none of its own, and journald.conf(5)'s counts.
+    pub log_burst: u32,
 }
 
 impl Process {
@@ -288,8 +290,9 @@ impl Process {
         let (status_text, result, kind) = (text("StatusText"), text("Result"), text("Type"));
         let mut number = |key: &str| all.remove(key).and_then(|value| i32::try_from(value).ok()).unwrap_or_default();
         let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
-        let restarts = all.remove("NRestarts").and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
-        Self { status_text, result, kind, ended: (code != 0).then_some((code, status)), restarts }
+        let mut count = |key: &str| all.remove(key).and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+        let (restarts, log_burst) = (count("NRestarts"), count("LogRateLimitBurst"));
+        Self { status_text, result, kind, ended: (code != 0).then_some((code, status)), restarts, log_burst }
     }
 }
 

@@ -1,0 +1,123 @@
+//! However a container's service ends, its container does not outlive it; while the service only restarts, the
+//! container goes on where systemd and the Engine can do that.
+
+use crate::agent::SOON;
+use crate::host::{Host, Suite};
+
+/// A container `name` that ends at once when it is told to; `service` goes into `[Service]`.
+fn container(name: &str, service: &str) -> String {
+    format!(
+        "[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=1h\n\n[Container]\nImage=busybox\nContainerName={name}\n\
+         Exec=sh -c \"trap 'exit 0' TERM; while :; do sleep 0.1; done\"\n\n[Service]\n{service}\n\n\
+         [X-Fleet]\nGlobal=true\n"
+    )
+}
+
+impl Host {
+    /// Kills the supervisor so that nothing of its own can be done any more.
+    fn kill_supervisor(&self, unit: &str) {
+        self.sh(&format!("kill -9 $(systemctl show -p MainPID --value {unit})"));
+    }
+
+    /// The process of a container; `None` if there is no such container, or it does not run.
+    fn process_of(&self, container: &str) -> Option<String> {
+        let process = self.try_sh(&format!("docker inspect -f {{{{.State.Pid}}}} {container}")).stdout;
+        Some(process.trim().to_owned()).filter(|process| !["", "0"].contains(&process.as_str()))
+    }
+
+    fn wait_ended(&self, container: &str) {
+        self.wait_until(&format!("no process of {container} is left"), SOON, || self.process_of(container).is_none());
+    }
+}
+
+#[test]
+fn nothing_outlives_its_service() {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::boot("orphans").suite(suite).docker().with_agent();
+        let goes_on = suite == Suite::Trixie;
+        host.put("never.container", &container("never", "Restart=no"));
+        host.put("window.container", &container("window", "Restart=on-failure\nRestartSec=1h"));
+        host.put("limit.container", &container("limit", "Restart=on-failure\nRestartSec=100ms"));
+        host.put("stopped.container", &container("stopped", "Restart=on-failure\nRestartSec=100ms"));
+        for unit in ["never", "window", "limit", "stopped"] {
+            host.wait_active(&format!("{unit}.service"));
+        }
+
+        host.kill_supervisor("never");
+        host.wait_for_unit("never.service", "ActiveState", "failed", SOON);
+        host.wait_ended("never");
+
+        // Between two starts: it goes on, and a stop ends it.
+        let process = host.process_of("window");
+        host.kill_supervisor("window");
+        host.wait_for_unit("window.service", "SubState", "auto-restart", SOON);
+        if goes_on {
+            assert_eq!(host.process_of("window"), process);
+        }
+        host.sh("systemctl stop window");
+        host.wait_ended("window");
+
+        // Until systemd gives up: then it ends. Some versions forget what they counted at a daemon-reload.
+        let process = host.process_of("limit");
+        let mut kills = 0;
+        while host.property("limit.service", "ActiveState") != "failed" {
+            if goes_on && kills < 3 {
+                assert_eq!(host.process_of("limit"), process);
+            }
+            host.kill_supervisor("limit");
+            kills += 1;
+            assert!(kills < 8, "systemd does not give up");
+            host.wait_until("it is started again or has failed", SOON, || {
+                let state = host.property("limit.service", "ActiveState");
+                let is_next = host.property("limit.service", "NRestarts") == kills.to_string();
+                state == "failed" || state == "active" && is_next && host.process_of("limit").is_some()
+            });
+        }
+        host.wait_ended("limit");
+        let status = host.try_sh("sculler status").stdout;
+        assert!(status.contains("limit.service has failed"), "{status}");
+
+        // A stop while the supervisor hangs.
+        host.sh("systemctl kill -s STOP stopped");
+        host.take_out("stopped.container");
+        host.wait_ended("stopped");
+
+        // What was left over is gone with the next start, and with the file.
+        for unit in ["never", "limit", "window"] {
+            host.sh(&format!("systemctl reset-failed {unit}; systemctl start {unit}"));
+            assert!(host.process_of(unit).is_some(), "{unit} runs again");
+            host.take_out(&format!("{unit}.container"));
+            host.wait_gone(&format!("{unit}.service"));
+        }
+        host.wait_gone("stopped.service");
+        host.wait_until("no container is left", SOON, || host.sh("docker ps -aq").trim().is_empty());
+        let scopes = host.sh("systemctl list-units --no-legend 'docker-*.scope'");
+        assert_eq!(scopes.trim(), "", "no scope is left");
+    }
+}
+
+/// More than a Docker Engine starts at once.
+const MANY: usize = 50;
+
+#[test]
+fn fifty_containers_come_and_go_at_once() {
+    let host = Host::boot("fifty").docker().with_agent();
+    host.sh("docker pull -q busybox");
+    for number in 0..MANY {
+        host.put(&format!("many{number}.container"), &container(&format!("many{number}"), ""));
+    }
+    let running = || host.sh("docker ps -q").lines().count();
+    host.wait_until("all run", SOON * 6, || running() == MANY);
+    let active = || host.sh("systemctl list-units --no-legend --state=active 'many*.service'").lines().count();
+    host.wait_until("all services are up", SOON * 2, || active() == MANY);
+    let status = host.sh("sculler status");
+    assert!(status.contains(&format!("{MANY} taken, 0 not for this host, 0 invalid")), "{status}");
+    assert_eq!(host.sh("systemctl --failed --no-legend").trim(), "");
+    for number in 0..MANY {
+        host.take_out(&format!("many{number}.container"));
+    }
+    host.wait_until("no container is left", SOON * 6, || host.sh("docker ps -aq").trim().is_empty());
+    host.wait_until("no service is left", SOON * 2, || {
+        host.sh("systemctl list-units --all --no-legend 'many*.service'").trim().is_empty()
+    });
+}
