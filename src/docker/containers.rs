@@ -176,6 +176,15 @@ impl Engine {
         self.send(request.json(&Body { container, endpoint_config: endpoint })?).await?.end().await
     }
 
+    /// A file of a container, running or not, as a tar archive; `None` if it is not there.
+    pub async fn archive(&self, id: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.send(Request::get(format!("/containers/{id}/archive?path={}", encoded(path)))).await {
+            Ok(response) => response.bytes().await.map(Some),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Begins to wait for the end of a container: as soon as this returns, no end is missed. One that does not run has
     /// ended, unless it is its `next` end that matters.
     pub async fn wait(&self, id: &str, next: bool) -> Result<Waiting, Error> {

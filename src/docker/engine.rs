@@ -50,6 +50,8 @@ struct Version {
 struct Info {
     #[serde(default)]
     live_restore_enabled: bool,
+    #[serde(default)]
+    security_options: Option<Vec<String>>,
 }
 
 impl Engine {
@@ -72,6 +74,12 @@ impl Engine {
     pub async fn live_restore(&self) -> Result<bool, Error> {
         let info: Info = self.send(Request::get("/info")).await?.json().await?;
         Ok(info.live_restore_enabled)
+    }
+
+    /// Whether users of containers are other users of the host (userns-remap).
+    pub async fn remaps_users(&self) -> Result<bool, Error> {
+        let info: Info = self.send(Request::get("/info")).await?.json().await?;
+        Ok(info.security_options.unwrap_or_default().iter().any(|option| option.starts_with("name=userns")))
     }
 
     pub(super) async fn send(&self, request: Request) -> Result<Response, Error> {

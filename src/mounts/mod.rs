@@ -1,3 +1,11 @@
-//! Mounts of containers: what the host's side of them needs. Beside `source/lease.rs` the only place of unsafe code.
+//! Mounts of containers: whether the container's user and the owners of what is mounted match, and what the host's side of
+//! mounts needs. Beside `source/lease.rs` the only place of unsafe code.
 
+pub mod access;
+pub mod accounts;
+pub mod advice;
+pub mod check;
+pub mod identity;
+pub mod image;
+pub mod remember;
 pub mod swap;

@@ -23,7 +23,7 @@ pub struct Completed {
 
 /// Completes the body of a container.
 pub fn complete(job: &Job, spec: &Container, api: ApiVersion) -> Result<Completed, Failure> {
-    check_sources(spec)?;
+    make_sources(spec)?;
     let mut body = spec.create.clone();
     let start = &spec.start;
     let files =
@@ -57,21 +57,12 @@ pub fn complete(job: &Job, spec: &Container, api: ApiVersion) -> Result<Complete
     Ok(Completed { body, networks })
 }
 
-/// Sources that have to be there, or are made.
-fn check_sources(spec: &Container) -> Result<(), Failure> {
+/// Sources that are made, if they are missing.
+fn make_sources(spec: &Container) -> Result<(), Failure> {
     for mount in &spec.mounts {
         let path = mount.source.display();
-        match mount.source.symlink_metadata() {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && mount.create => {
-                fs::create_dir_all(&mount.source).map_err(|error| Failure(format!("{path}: {error}")))?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Failure(format!(
-                    "{path}, which Volume= or Mount= names, does not exist; make it, or add the option 'create'"
-                )));
-            }
-            Err(error) => return Err(Failure(format!("{path}: {error}"))),
+        if mount.create {
+            fs::create_dir_all(&mount.source).map_err(|error| Failure(format!("{path}: {error}")))?;
         }
         if mount.owner != Owner::Check {
             return Err(Failure(format!(

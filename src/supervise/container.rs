@@ -13,7 +13,7 @@ use super::notify_socket::NotifySocket;
 use super::prepare::pull_of;
 use super::reload::Trial;
 use super::signals::Signals;
-use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, sources, stop, tell};
+use super::{Ending, Failure, Job, at_start, engine, exit, image, label, owners, reload, secrets, sources, stop, tell};
 
 /// What the service is after its start.
 struct Started {
@@ -44,6 +44,7 @@ async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found), Failure
     let found = leftovers::find(&engine, &job.spec).await?;
     if let Found::Outdated(_) = found {
         image::provide(&engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
+        owners::check(job, spec, &engine).await?;
     }
     Ok((engine, found))
 }
@@ -231,6 +232,9 @@ async fn conclude(job: &Job, end: End, id: &str, stop_signal: Option<&str>) -> R
     };
     if let Some(engine) = engine::if_up(&job.socket).await {
         remove(job, &engine, id).await;
+    }
+    if verdict.code != 0 {
+        owners::forget(job);
     }
     report(&verdict);
     Ok(Ending::Code(verdict.code))

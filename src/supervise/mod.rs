@@ -16,6 +16,7 @@ mod image;
 mod label;
 mod leftovers;
 mod notify_socket;
+mod owners;
 mod ports;
 mod prepare;
 mod reload;
