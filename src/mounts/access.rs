@@ -130,12 +130,14 @@ mod tests {
     fn lists() {
         let who = Who { uid: 1500, gid: 1500, groups: vec![4] };
         let file = Owned { uid: 0, gid: 0, mode: 0o670 };
-        let named = |bits, mask| list(&[(1, 6, 0), (USER, bits, 1500), (GROUP_OWNER, 7, 0), (MASK, mask, 0), (0x20, 0, 0)]);
+        let named =
+            |bits, mask| list(&[(1, 6, 0), (USER, bits, 1500), (GROUP_OWNER, 7, 0), (MASK, mask, 0), (0x20, 0, 0)]);
         assert!(allows(&file, Some(&named(4, 7)), &who, READ));
         assert!(!allows(&file, Some(&named(6, 4)), &who, WRITE));
         // A named user is never judged by its groups.
         assert!(!allows(&Owned { gid: 1500, ..file }, Some(&named(0, 7)), &who, READ));
-        let groups = list(&[(1, 6, 0), (GROUP_OWNER, 0, 0), (GROUP, 1, 4), (GROUP, 4, 1500), (MASK, 7, 0), (0x20, 7, 0)]);
+        let groups =
+            list(&[(1, 6, 0), (GROUP_OWNER, 0, 0), (GROUP, 1, 4), (GROUP, 4, 1500), (MASK, 7, 0), (0x20, 7, 0)]);
         assert!(allows(&file, Some(&groups), &who, READ));
         // No single entry has both.
         assert!(!allows(&file, Some(&groups), &who, READ | ENTER));

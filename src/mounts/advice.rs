@@ -44,11 +44,9 @@ pub fn shown(failing: &Failing, host: &Accounts) -> String {
 fn command(source: &Path, identity: &Identity, report: &Report, is_writable: bool, has_setfacl: bool) -> String {
     let Identity { uid, gid, .. } = identity;
     let mut steps = Vec::new();
-    let (own, others): (Vec<&Failing>, Vec<&Failing>) =
-        report.way.iter().partition(|failing| failing.file.uid == *uid);
-    let paths = |failing: &[&Failing]| {
-        failing.iter().map(|failing| quoted(&failing.path)).collect::<Vec<_>>().join(" ")
-    };
+    let (own, others): (Vec<&Failing>, Vec<&Failing>) = report.way.iter().partition(|failing| failing.file.uid == *uid);
+    let paths =
+        |failing: &[&Failing]| failing.iter().map(|failing| quoted(&failing.path)).collect::<Vec<_>>().join(" ");
     if !own.is_empty() {
         steps.push(format!("chmod u+x {}", paths(&own)));
     }
@@ -120,10 +118,15 @@ mod tests {
         let both = Report { is_foreign: true, ..shut };
         let text = said("/etc/web", &both, false, true);
         assert!(text.contains("'setfacl -R -m u:1500:rX /etc/web && chmod -R u+rX /etc/web'"), "{text}");
-        assert!(said("/srv/web", &both, true, true).contains("'chown -R 1500:1501 /srv/web && chmod -R u+rwX /srv/web'"));
+        assert!(
+            said("/srv/web", &both, true, true).contains("'chown -R 1500:1501 /srv/web && chmod -R u+rwX /srv/web'")
+        );
         let way = || Report { way: vec![failing("/srv", 0, 0o700), failing("/srv/in", 1500, 0)], ..Report::default() };
         let text = said("/srv/in/web", &way(), false, true);
-        assert!(text.contains("cannot get to /srv/in/web; run 'chmod u+x /srv/in && setfacl -m u:1500:x /srv'"), "{text}");
+        assert!(
+            text.contains("cannot get to /srv/in/web; run 'chmod u+x /srv/in && setfacl -m u:1500:x /srv'"),
+            "{text}"
+        );
         assert!(said("/srv/in/web", &way(), false, false).contains("chmod o+x /srv'"));
     }
 }

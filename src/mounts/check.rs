@@ -16,9 +16,22 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Statx, StatxFlags
 use rustix::io::Errno;
 
 use super::access::{self, AccessList, ENTER, Owned, READ, WRITE, Who};
+use super::idmap::Map;
 
 /// How many paths are named.
 pub const NAMED: usize = 10;
+
+/// What is asked of a source.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Whose access is in question.
+    pub who: Who,
+    pub is_writable: bool,
+    /// Nobody refuses anything to them.
+    pub is_root: bool,
+    /// Who is shown as whom, if that is mapped.
+    pub map: Option<Map>,
+}
 
 /// A path at which access ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +68,8 @@ pub struct Report {
     pub is_shut: bool,
     /// The folders, from the source on.
     pub folders: Vec<(PathBuf, Stamp)>,
+    /// Owners that the map does not have: how many paths, and the first that was found.
+    pub outside: BTreeMap<(u32, u32), (u64, PathBuf)>,
 }
 
 impl Report {
@@ -70,9 +85,11 @@ pub fn canonical(source: &Path) -> io::Result<PathBuf> {
 }
 
 /// Checks `source`, which is canonical. `progress` counts.
-pub fn check(source: &Path, who: &Who, is_writable: bool, progress: &AtomicU64) -> io::Result<Report> {
-    let mut walk = Walk { who, is_writable, report: Report::default(), named: BTreeMap::new(), progress };
-    for folder in source.ancestors().skip(1) {
+pub fn check(source: &Path, wish: &Wish, progress: &AtomicU64) -> io::Result<Report> {
+    let mut walk = Walk { wish, report: Report::default(), named: BTreeMap::new(), progress };
+    // Whoever is shown as another one is not to be the host's user of the same number.
+    let way = if wish.map.is_none() { source.parent() } else { None };
+    for folder in way.into_iter().flat_map(Path::ancestors) {
         let file = owned(&stat(CWD, folder).map_err(|error| about(folder, error.into()))?);
         if !walk.allows(&file, folder, ENTER) {
             walk.report.way.insert(0, Failing { path: folder.to_owned(), file });
@@ -93,8 +110,7 @@ pub fn stamp(folder: &Path) -> io::Result<Stamp> {
 }
 
 struct Walk<'a> {
-    who: &'a Who,
-    is_writable: bool,
+    wish: &'a Wish,
     report: Report,
     named: BTreeMap<PathBuf, Owned>,
     progress: &'a AtomicU64,
@@ -102,16 +118,22 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn allows(&self, file: &Owned, path: &Path, wanted: u32) -> bool {
+        if self.wish.is_root {
+            return true;
+        }
         // The owner's rights are all in the mode: most trees cost no further call.
-        let list = if access::is_owner(file, self.who) { None } else { list_of(path) };
-        access::allows(file, list.as_ref(), self.who, wanted)
+        let list = if access::is_owner(file, &self.wish.who) { None } else { list_of(path) };
+        access::allows(file, list.as_ref(), &self.wish.who, wanted)
     }
 
     fn judge(&mut self, path: &Path, found: &Statx, is_source: bool) {
         self.report.entries += 1;
         let file = owned(found);
-        let is_owner = access::is_owner(&file, self.who);
-        let write = if self.is_writable && !is_owner { WRITE } else { 0 };
+        if self.wish.map.as_ref().is_some_and(|map| !map.has(file.uid, file.gid)) {
+            self.report.outside.entry((file.uid, file.gid)).or_insert_with(|| (0, path.to_owned())).0 += 1;
+        }
+        let is_owner = access::is_owner(&file, &self.wish.who);
+        let write = if self.wish.is_writable && !is_owner { WRITE } else { 0 };
         let wanted = match kind(found) {
             FileType::Directory => READ | ENTER | write,
             FileType::RegularFile => READ | write,
@@ -184,17 +206,8 @@ fn is_the_hosts(source: &Path) -> io::Result<bool> {
         "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log",
     ];
     /// statfs(2): proc, sysfs, cgroup, cgroup2, debugfs, tracefs, securityfs, bpf, devpts
-    const KERNELS: [u64; 9] = [
-        0x9fa0,
-        0x6265_6572,
-        0x27_e0eb,
-        0x6367_7270,
-        0x6462_6720,
-        0x7472_6163,
-        0x7363_6673,
-        0xcafe_4a11,
-        0x1cd1,
-    ];
+    const KERNELS: [u64; 9] =
+        [0x9fa0, 0x6265_6572, 0x27_e0eb, 0x6367_7270, 0x6462_6720, 0x7472_6163, 0x7363_6673, 0xcafe_4a11, 0x1cd1];
     if FOLDERS.iter().any(|folder| Path::new(folder) == source) {
         return Ok(true);
     }
@@ -286,10 +299,14 @@ mod tests {
         let folder = canonical(&folder).unwrap();
         let owner = fs::metadata(&folder).unwrap();
         let somebody = Who { uid: 54321, gid: 54321, groups: Vec::new() };
-        let check = |who: &Who, is_writable| check(&folder, who, is_writable, &AtomicU64::new(0)).unwrap();
+        let wish = |who: &Who, is_writable| Wish { who: who.clone(), is_writable, is_root: false, map: None };
+        let check = |who: &Who, is_writable| check(&folder, &wish(who, is_writable), &AtomicU64::new(0)).unwrap();
         let report = check(&somebody, false);
         let names: Vec<_> = report.first.iter().map(|failing| failing.path.file_name().unwrap().to_owned()).collect();
-        assert_eq!((report.failing, names.len(), names[0].as_bytes(), names[9].as_bytes()), (12, 10, &b"00"[..], &b"09"[..]));
+        assert_eq!(
+            (report.failing, names.len(), names[0].as_bytes(), names[9].as_bytes()),
+            (12, 10, &b"00"[..], &b"09"[..])
+        );
         assert!(report.is_foreign && !report.is_shut && report.way.is_empty());
         assert_eq!(report.folders.len(), 3 - 1);
         // The folders and the open file as well.
@@ -306,16 +323,17 @@ mod tests {
 
         set(&folder, 0o700);
         let inner = canonical(&inner).unwrap();
-        let report = super::check(&inner, &somebody, false, &AtomicU64::new(0)).unwrap();
+        let report = super::check(&inner, &wish(&somebody, false), &AtomicU64::new(0)).unwrap();
         assert_eq!(report.way.iter().map(|failing| &failing.path).collect::<Vec<_>>(), [&folder]);
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn the_hosts_own_folders_are_not_searched() {
-        let somebody = Who { uid: 54321, gid: 54321, groups: Vec::new() };
+        let who = Who { uid: 54321, gid: 54321, groups: Vec::new() };
+        let somebody = Wish { who, is_writable: false, is_root: false, map: None };
         for source in ["/", "/etc", "/proc", "/sys/kernel"] {
-            let report = check(Path::new(source), &somebody, false, &AtomicU64::new(0)).unwrap();
+            let report = check(Path::new(source), &somebody, &AtomicU64::new(0)).unwrap();
             assert_eq!((report.failing, report.entries), (0, 1), "{source}");
         }
     }

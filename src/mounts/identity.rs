@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn as_the_engine_resolves() {
-        let table: &[(&str, &[&str], (u32, u32, &[u32]))] = &[
+        type Row<'a> = (&'a str, &'a [&'a str], (u32, u32, &'a [u32]));
+        let table: &[Row<'_>] = &[
             ("", &[], (0, 0, &[8])),
             ("root", &[], (0, 0, &[8])),
             ("web", &[], (1500, 1501, &[4, 8])),
@@ -137,7 +138,10 @@ mod tests {
             assert_eq!((found.uid, found.gid, found.groups.as_slice()), *expected, "{asked}");
         }
         let web = resolve("web", &[], &accounts()).unwrap();
-        assert_eq!((web.shown().as_str(), web.is_user_named, web.group.as_deref()), ("web (1500:1501)", true, Some("web")));
+        assert_eq!(
+            (web.shown().as_str(), web.is_user_named, web.group.as_deref()),
+            ("web (1500:1501)", true, Some("web"))
+        );
         assert!(!resolve("1500", &[], &accounts()).unwrap().is_user_named);
     }
 

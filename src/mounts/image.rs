@@ -23,7 +23,12 @@ const KEPT: usize = 100;
 const LINKS: usize = 8;
 
 /// The users and groups of an image; remembered by its ID, which is a digest of all that is in it.
-pub async fn accounts(engine: &Engine, name: &str, image: &ImageInfo, platform: Option<&str>) -> Result<Accounts, Error> {
+pub async fn accounts(
+    engine: &Engine,
+    name: &str,
+    image: &ImageInfo,
+    platform: Option<&str>,
+) -> Result<Accounts, Error> {
     let folder = Path::new(config::STATE_DIRECTORY).join("accounts");
     let kept = kept_at(&folder, &image.id);
     if let Some(known) = kept.as_ref().and_then(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()) {

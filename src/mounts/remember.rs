@@ -11,8 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::access::Who;
-use super::check::{self, Report, Stamp};
+use super::check::{self, Report, Stamp, Wish};
 use crate::files;
 use crate::unit::Digest;
 
@@ -22,11 +21,10 @@ pub const SMALL: u64 = 1000;
 /// A folder that changed so shortly before it was read may have changed again without another time to show for it.
 const GRAIN: Duration = Duration::from_secs(1);
 
-/// Where it is remembered that `source` was in order for `who`, below `directory`.
-pub fn path(directory: &Path, source: &Path, who: &Who, is_writable: bool) -> PathBuf {
-    let groups: Vec<String> = who.groups.iter().map(ToString::to_string).collect();
-    let who = format!("{} {} {} {is_writable}", who.uid, who.gid, groups.join(","));
-    let name = Digest::of([source.as_os_str().as_bytes(), who.as_bytes()]).to_string();
+/// Where it is remembered that `source` was in order for a wish, below `directory`.
+pub fn path(directory: &Path, source: &Path, wish: &Wish) -> PathBuf {
+    let wish = format!("{wish:?}");
+    let name = Digest::of([source.as_os_str().as_bytes(), wish.as_bytes()]).to_string();
     directory.join(&name[..16])
 }
 
@@ -35,7 +33,8 @@ pub fn keep(path: &Path, report: &Report, then: SystemTime) -> io::Result<()> {
     let then = then.duration_since(UNIX_EPOCH).unwrap_or_default();
     let settled = then.saturating_sub(GRAIN).as_secs() as i64;
     let is_settled = report.folders.iter().all(|(_, stamp)| stamp.changed.0 < settled);
-    if report.entries < SMALL || !report.is_fine() || !is_settled {
+    let is_told = !report.outside.is_empty();
+    if report.entries < SMALL || !report.is_fine() || is_told || !is_settled {
         return files::remove(path);
     }
     let mut text = Vec::new();
@@ -73,6 +72,7 @@ fn written(stamp: &Stamp) -> String {
 mod tests {
     use std::sync::atomic::AtomicU64;
 
+    use super::super::access::Who;
     use super::*;
 
     #[test]
@@ -82,8 +82,9 @@ mod tests {
         fs::create_dir_all(tree.join("in")).unwrap();
         let tree = check::canonical(&tree).unwrap();
         let who = Who { uid: rustix::process::getuid().as_raw(), gid: 0, groups: Vec::new() };
-        let path = path(&folder, &tree, &who, true);
-        let look = || check::check(&tree, &who, true, &AtomicU64::new(0)).unwrap();
+        let wish = Wish { who, is_writable: true, is_root: false, map: None };
+        let path = path(&folder, &tree, &wish);
+        let look = || check::check(&tree, &wish, &AtomicU64::new(0)).unwrap();
 
         let now = SystemTime::now();
         let later = now + 10 * GRAIN;

@@ -14,6 +14,7 @@ pub mod docker_names;
 pub mod expand;
 mod fields;
 mod follow;
+pub mod id_map;
 pub mod image;
 pub mod key_list;
 pub mod merged;

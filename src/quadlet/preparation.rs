@@ -11,15 +11,17 @@ use crate::unit::{Digest, UnitName, UnitType, syntax};
 /// What the names of these services begin with.
 pub const PREFIX: &str = "sculler-prepare-";
 
-/// The keys of `[Service]` that count for the preparation, too: those that say what the service reads, and how long it
-/// may take.
-const KEYS: [&str; 10] = [
+/// The keys of `[Service]` that count for the preparation, too: those that say what the service reads, how long it may
+/// take, and what its mounts need.
+const KEYS: [&str; 12] = [
+    "CapabilityBoundingSet",
     "Environment",
     "EnvironmentFile",
     "ImportCredential",
     "LoadCredential",
     "LoadCredentialEncrypted",
     "PassEnvironment",
+    "RestrictSUIDSGID",
     "SetCredential",
     "SetCredentialEncrypted",
     "TimeoutStartSec",

@@ -12,6 +12,19 @@ pub fn of(unit_type: UnitType) -> &'static str {
     }
 }
 
+/// What the mount options `U` and `idmap` need besides. Capabilities add up.
+pub fn for_owners(changes: bool, maps: bool) -> String {
+    let mut text = String::new();
+    if changes {
+        text += "# U: openat2(2), by which nothing outside of the source is reached, and which is not there with 'yes'.\n\
+                 RestrictSUIDSGID=no\n";
+    }
+    if maps {
+        text += "# idmap: write the mapping of users.\nCapabilityBoundingSet=CAP_SETFCAP CAP_SETGID CAP_SETUID\n";
+    }
+    text
+}
+
 // Everything else is the same in all four; macros take literals alone.
 macro_rules! privileges {
     ($exceptions:literal) => {

@@ -26,6 +26,10 @@ pub struct Needs {
     pub stop_timeout: i64,
     /// What has to be undone when the service stops.
     pub is_undone: bool,
+    /// The option `U`: files are given another owner.
+    pub changes_owners: bool,
+    /// The option `idmap`.
+    pub maps_owners: bool,
 }
 
 /// A service, ready for systemd.
@@ -90,6 +94,7 @@ impl Source<'_> {
         text += "\n[Service]\n";
         text += &if self.is_container() { self.supervisor() } else { self.oneshot() };
         text += privileges::of(self.unit_type);
+        text += &privileges::for_owners(self.needs.changes_owners, self.needs.maps_owners);
         if let Some(slice) = &slice {
             let limits = if slice.limits.is_empty() { "" } else { ", and its limits" };
             let _ = write!(text, "\n# Holds the container, too{limits}.\nSlice={}\n", slice.name);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::create::{CreateBody, Device};
-use crate::unit::{Digest, OnChange};
+use crate::unit::{Digest, HostUser, OnChange};
 
 /// Raised when a new rendering of the same source has to restart what runs; anything else that changes in a rendering
 /// takes effect at the unit's next start.
@@ -72,6 +72,9 @@ pub struct Container {
     pub start: AtStart,
     /// The bind sources, also in `create`, and how their owners are matched.
     pub mounts: Vec<BindSource>,
+    /// `HostUser=`: whether this host has to know the container's user.
+    #[serde(default, skip_serializing_if = "is_ignore")]
+    pub host_user: HostUser,
     /// Images of its mounts; they are pulled as its own is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounted_images: Vec<String>,
@@ -84,6 +87,10 @@ pub struct Container {
     /// What a change of its files leads to. It can change while the container runs.
     #[serde(default, skip_serializing_if = "Follow::is_default")]
     pub follow: Follow,
+}
+
+fn is_ignore(host_user: &HostUser) -> bool {
+    *host_user == HostUser::Ignore
 }
 
 /// `[X-Sculler]`, as far as the supervisor acts by it.

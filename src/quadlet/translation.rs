@@ -10,7 +10,7 @@ use super::names;
 use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
 use super::slice;
-use super::spec::{self, Request, Spec};
+use super::spec::{self, Owner, Request, Spec};
 use super::{build, follow, image, network, volume};
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::follow::Follow;
@@ -186,6 +186,9 @@ fn needs(request: &Request) -> Needs {
                 .map(|mount| mount.source.display().to_string())
                 .filter(|path| path.starts_with('/'))
                 .collect();
+            let has = |is: fn(&Owner) -> bool| container.mounts.iter().any(|mount| is(&mount.owner));
+            needs.changes_owners = has(|owner| *owner == Owner::Change);
+            needs.maps_owners = has(|owner| matches!(owner, Owner::Map { .. }));
             needs.stop_timeout = container.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
         }
         Request::Network(network) => needs.is_undone = network.delete_on_stop,

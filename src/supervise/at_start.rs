@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::ApiVersion;
 use crate::quadlet::create::{CreateBody, Endpoint, Mount};
-use crate::quadlet::spec::{Container, Notify, Owner};
+use crate::quadlet::spec::{Container, Notify};
 
 use super::{Failure, Job, environment, label, notify_socket, secrets};
 
@@ -23,7 +23,6 @@ pub struct Completed {
 
 /// Completes the body of a container.
 pub fn complete(job: &Job, spec: &Container, api: ApiVersion) -> Result<Completed, Failure> {
-    make_sources(spec)?;
     let mut body = spec.create.clone();
     let start = &spec.start;
     let files =
@@ -55,22 +54,6 @@ pub fn complete(job: &Job, spec: &Container, api: ApiVersion) -> Result<Complete
     }
     let networks = later_networks(&mut body, api);
     Ok(Completed { body, networks })
-}
-
-/// Sources that are made, if they are missing.
-fn make_sources(spec: &Container) -> Result<(), Failure> {
-    for mount in &spec.mounts {
-        let path = mount.source.display();
-        if mount.create {
-            fs::create_dir_all(&mount.source).map_err(|error| Failure(format!("{path}: {error}")))?;
-        }
-        if mount.owner != Owner::Check {
-            return Err(Failure(format!(
-                "{path}: the options U and idmap are not there yet; match the owner by chown"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Takes the networks that this version of the API connects later out of the body.

@@ -10,10 +10,11 @@ use super::follow::{End, Follower};
 use super::health::Health;
 use super::leftovers::{self, Found};
 use super::notify_socket::NotifySocket;
+use super::owners::{self, Owners};
 use super::prepare::pull_of;
 use super::reload::Trial;
 use super::signals::Signals;
-use super::{Ending, Failure, Job, at_start, engine, exit, image, label, owners, reload, secrets, sources, stop, tell};
+use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, sources, stop, tell};
 
 /// What the service is after its start.
 struct Started {
@@ -26,27 +27,28 @@ struct Started {
 pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<Ending, Failure> {
     let started = {
         // A stop does not wait for a pull; what begins with the creation is over soon, and is not left half done.
-        let (engine, found) = tokio::select! {
+        let (engine, found, owners) = tokio::select! {
             ready = prepare(job, spec) => ready?,
             () = signals.stop() => return Ok(Ending::Code(0)),
         };
         match found {
             Found::Adoptable(container) => adopt(job, engine, *container).await?,
-            Found::Outdated(leftovers) => start(job, spec, engine, &leftovers).await?,
+            Found::Outdated(leftovers) => start(job, spec, engine, &leftovers, owners.as_ref()).await?,
         }
     };
     watch(job, spec, started, signals).await
 }
 
 /// Everything that may take long or fail before the container is touched.
-async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found), Failure> {
+async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found, Option<Owners>), Failure> {
     let engine = engine::when_up(&job.socket).await;
     let found = leftovers::find(&engine, &job.spec).await?;
-    if let Found::Outdated(_) = found {
-        image::provide(&engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
-        owners::check(job, spec, &engine).await?;
+    if let Found::Adoptable(_) = found {
+        return Ok((engine, found, None));
     }
-    Ok((engine, found))
+    image::provide(&engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
+    let owners = owners::check(job, spec, &engine).await?;
+    Ok((engine, found, owners))
 }
 
 /// Takes over what an earlier supervisor of this unit started.
@@ -57,9 +59,17 @@ async fn adopt(job: &Job, engine: Engine, container: Inspected) -> Result<Starte
     Ok(Started { engine, container, waiting })
 }
 
-async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]) -> Result<Started, Failure> {
+async fn start(
+    job: &Job,
+    spec: &Container,
+    engine: Engine,
+    leftovers: &[String],
+    owners: Option<&Owners>,
+) -> Result<Started, Failure> {
     leftovers::remove(&engine, leftovers).await?;
-    let completed = at_start::complete(job, spec, engine.api())?;
+    owners::make_missing(spec, owners)?;
+    let mut completed = at_start::complete(job, spec, engine.api())?;
+    let staged = owners::apply(job, spec, owners, &mut completed.body).await?;
     let created = engine.create(&spec.name, spec.pull.platform.as_deref(), &completed.body).await;
     let (id, warnings) = match created {
         Ok(created) => created,
@@ -75,7 +85,9 @@ async fn start(job: &Job, spec: &Container, engine: Engine, leftovers: &[String]
         engine.start(&id).await?;
         Ok::<_, crate::docker::Error>(waiting)
     };
-    let waiting = match begun.await {
+    let begun = begun.await;
+    drop(staged);
+    let waiting = match begun {
         Ok(waiting) => waiting,
         Err(error) => {
             remove(job, &engine, &id).await;

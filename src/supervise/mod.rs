@@ -12,6 +12,7 @@ mod environment;
 mod exit;
 mod follow;
 mod health;
+mod host_user;
 mod image;
 mod label;
 mod leftovers;
@@ -26,6 +27,7 @@ mod signals;
 mod sources;
 mod stop;
 mod tell;
+mod user;
 
 use std::path::{Path, PathBuf};
 
@@ -65,6 +67,8 @@ impl From<crate::docker::Error> for Failure {
 struct Job {
     spec: Spec,
     socket: PathBuf,
+    /// Below these, owners may be changed.
+    chown_roots: Vec<PathBuf>,
     /// The folder below /run for what the container sees of this host: secrets, the notify socket.
     directory: PathBuf,
 }
@@ -137,5 +141,5 @@ fn job_of(unit: &UnitName, path: &Path, directory: PathBuf) -> Result<Job, Failu
     if spec.unit != unit.as_str() {
         return Err(Failure(format!("{} is for {}, not for {unit}", path.display(), spec.unit)));
     }
-    Ok(Job { spec, socket: settings.docker_socket, directory })
+    Ok(Job { spec, socket: settings.docker_socket, chown_roots: settings.chown_roots, directory })
 }

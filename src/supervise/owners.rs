@@ -1,53 +1,91 @@
-//! Whether the container's user can do with its mounts what it is to do, found out before anything is stopped or made.
+//! Whether the container's user can do with its mounts what it is to do, found out before anything is stopped or made;
+//! and what the mount options `create`, `U` and `idmap` ask for, done just before the start.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::config;
-use crate::docker::{Engine, ImageInfo};
+use crate::docker::Engine;
 use crate::files;
 use crate::mounts::access::Who;
 use crate::mounts::accounts::Accounts;
-use crate::mounts::check::{self, Report};
-use crate::mounts::identity::{self, Identity};
-use crate::mounts::{advice, image, remember};
-use crate::quadlet::create::HostConfig;
+use crate::mounts::check::{self, Report, Wish};
+use crate::mounts::chown::{self, Work};
+use crate::mounts::identity::Identity;
+use crate::mounts::idmap::{self, Map, Staged};
+use crate::mounts::{advice, remember};
+use crate::quadlet::create::CreateBody;
 use crate::quadlet::spec::{BindSource, Container, Owner};
+use crate::unit::HostUser;
 
-use super::{Failure, Job, tell};
+use super::{Failure, Job, host_user, tell, user};
 
-/// How often systemd hears that a long check goes on, and how much longer it waits after that.
+/// How often systemd hears that a long walk goes on, and how much longer it waits after that.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where mounts with mapped owners stand until the Engine has taken them.
+const STAGE: &str = "mounts";
+
+/// Whom the container runs as, among the users of this host.
+#[derive(Debug)]
+pub struct Owners {
+    identity: Identity,
+    host: Accounts,
+}
+
 /// Finds out whom the container runs as, and checks its mounts for it. A container without mounts costs nothing.
-pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<(), Failure> {
+pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Option<Owners>, Failure> {
     sources_are_there(spec)?;
-    if spec.mounts.is_empty() {
-        return Ok(());
+    if spec.mounts.is_empty() && spec.host_user == HostUser::Ignore {
+        return Ok(None);
     }
-    let Some(info) = engine.image(&spec.image).await? else { return Ok(()) };
-    let identity = identity(engine, spec, &info).await?;
-    if is_root(&identity, &spec.create.host_config) {
-        warn_of_root(spec);
-        return Ok(());
-    }
+    let identity = user::of(engine, spec).await?;
     let host = Accounts::host().map_err(|error| Failure(error.to_string()))?;
-    let mut failures = Vec::new();
-    for mount in spec.mounts.iter().filter(|mount| mount.owner == Owner::Check && is_there(mount)) {
-        failures.extend(names_differ(&identity, &host));
-        failures.extend(one(job, mount, &identity, &host).await);
+    let mut failures: Vec<String> = host_user::problem(spec.host_user, &identity, &host).into_iter().collect();
+    let is_root = user::is_root(&identity, &spec.create.host_config);
+    if is_root {
+        user::warn_of_root(spec);
     }
-    failures.dedup();
+    for mount in spec.mounts.iter().filter(|mount| mount.source.exists()) {
+        let is_mapped = matches!(mount.owner, Owner::Map { .. });
+        if failures.is_empty() && !is_mapped {
+            failures.extend(user::names_differ(&identity, &host));
+        }
+        let problem = match &mount.owner {
+            Owner::Check if is_root => None,
+            Owner::Check => {
+                let who = Who { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() };
+                let wish = Wish { who, is_writable: !mount.read_only, is_root, map: None };
+                can_use(job, mount, wish, &identity, &host).await
+            }
+            Owner::Change => change(job, mount, &identity, Work::Look).await.err().map(|failure| failure.0),
+            Owner::Map { uids, gids } => match map(mount, uids, gids, &identity) {
+                Ok(map) => {
+                    let is_writable = !mount.read_only;
+                    let wish = Wish { who: map.on_disk(&identity), is_writable, is_root, map: Some(map.clone()) };
+                    match idmap::make(&mount.source, &map) {
+                        Ok(_) => can_use(job, mount, wish, &identity, &host).await,
+                        Err(error) => Some(cannot_map(mount, &error)),
+                    }
+                }
+                Err(failure) => Some(failure.0),
+            },
+        };
+        failures.extend(problem);
+    }
     if failures.is_empty() {
-        return Ok(());
+        return Ok(Some(Owners { identity, host }));
     }
     let text = failures.join("; and: ");
     if engine.remaps_users().await? {
         tracing::warn!("not checked, since Docker remaps users (userns-remap). Without that: {text}");
-        return Ok(());
+        return Ok(Some(Owners { identity, host }));
     }
     Err(Failure(text))
 }
@@ -67,7 +105,7 @@ fn sources_are_there(spec: &Container) -> Result<(), Failure> {
         let path = mount.source.display();
         if let Err(error) = mount.source.metadata() {
             return Err(Failure(match error.kind() {
-                std::io::ErrorKind::NotFound => format!(
+                io::ErrorKind::NotFound => format!(
                     "{path}, which Volume= or Mount= names, does not exist; make it, or add the option 'create'"
                 ),
                 _ => format!("{path}: {error}"),
@@ -77,108 +115,111 @@ fn sources_are_there(spec: &Container) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_there(mount: &BindSource) -> bool {
-    mount.source.exists()
+/// Makes the sources that are missing and may be made.
+pub fn make_missing(spec: &Container, owners: Option<&Owners>) -> Result<(), Failure> {
+    let Some(Owners { identity, .. }) = owners else { return Ok(()) };
+    for mount in spec.mounts.iter().filter(|mount| mount.create && !mount.source.exists()) {
+        let owner = match mount.owner {
+            Owner::Check | Owner::Change => chown::Owner { uid: identity.uid, gid: identity.gid },
+            Owner::Map { .. } => chown::Owner { uid: 0, gid: 0 },
+        };
+        chown::make(&mount.source, owner)
+            .map_err(|error| Failure(format!("The option 'create' of {}: {error}", mount.source.display())))?;
+        tracing::info!("{} was made, for {}", mount.source.display(), identity.shown());
+    }
+    Ok(())
 }
 
-/// Whom the container runs as.
-pub async fn identity(engine: &Engine, spec: &Container, info: &ImageInfo) -> Result<Identity, Failure> {
-    let of_image = info.config.as_ref().map_or("", |config| config.user.as_str());
-    let asked = spec.create.user.as_deref().unwrap_or(of_image);
-    let groups = &spec.create.host_config.group_add;
-    let accounts = match identity::needs_accounts(asked, groups) {
-        true => image::accounts(engine, &spec.image, info, spec.pull.platform.as_deref()).await?,
-        false => Accounts::default(),
-    };
-    identity::resolve(asked, groups, &accounts).map_err(|error| Failure(unknown(&error, spec, &accounts)))
-}
-
-fn unknown(error: &identity::Error, spec: &Container, accounts: &Accounts) -> String {
-    let image = &spec.image;
-    let (file, key, number, known): (_, _, _, Vec<&str>) = match error {
-        identity::Error::NoUser(_) => {
-            ("/etc/passwd", "User", "User=1500", accounts.users.iter().map(|user| user.name.as_str()).collect())
+/// Does what `HostUser=create` and the options `U` and `idmap` ask for. What is staged for the Engine goes with what is
+/// returned.
+pub async fn apply(
+    job: &Job,
+    spec: &Container,
+    owners: Option<&Owners>,
+    body: &mut CreateBody,
+) -> Result<Staged, Failure> {
+    let stage = Path::new(config::RUN_DIRECTORY).join(STAGE);
+    idmap::tidy(&stage);
+    let mut staged = Staged::default();
+    let Some(Owners { identity, host }) = owners else { return Ok(staged) };
+    if spec.host_user == HostUser::Create {
+        host_user::create(job, identity, host)?;
+    }
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        match &mount.owner {
+            Owner::Check => {}
+            Owner::Change => {
+                let changed = change(job, mount, identity, Work::Change).await?;
+                if changed > 0 {
+                    let source = mount.source.display();
+                    tracing::info!("gave {changed} paths of {source} to {}", identity.shown());
+                }
+            }
+            Owner::Map { uids, gids } => {
+                let map = map(mount, uids, gids, identity)?;
+                let path = stage.join(format!("{}-{index}", std::process::id()));
+                let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&stage);
+                made.and_then(|()| staged.put(&idmap::make(&mount.source, &map)?, path.clone()))
+                    .map_err(|error| Failure(cannot_map(mount, &error)))?;
+                take(body, mount, &path);
+            }
         }
-        identity::Error::NoGroup(_) => {
-            ("/etc/group", "Group", "Group=1500", accounts.groups.iter().map(|group| group.name.as_str()).collect())
-        }
-        identity::Error::OutOfRange(_) => return format!("{error}; correct User= or Group="),
-    };
-    match known[..] {
-        [] => format!("{error} {image}, which has no {file}, so that only numbers mean anything in it; write {number}"),
-        _ => format!(
-            "{error} {image}; it knows {}{}: write one of these to {key}=, or a number",
-            known[..known.len().min(10)].join(", "),
-            if known.len() > 10 { " and others" } else { "" }
-        ),
+    }
+    Ok(staged)
+}
+
+/// Has the Engine mount `path` in the place of a source.
+fn take(body: &mut CreateBody, mount: &BindSource, path: &Path) {
+    let path = path.display().to_string();
+    let host = &mut body.host_config;
+    if let Some(found) = host.mounts.iter_mut().find(|found| found.target == mount.target) {
+        found.source = path;
+        return;
+    }
+    let beginning = format!("{}:{}:", mount.source.display(), mount.target);
+    if let Some(bind) = host.binds.iter_mut().find(|bind| bind.starts_with(&beginning)) {
+        *bind = format!("{path}:{}:{}", mount.target, &bind[beginning.len()..]);
     }
 }
 
-/// Whether files are open to the container whoever owns them.
-fn is_root(identity: &Identity, host: &HostConfig) -> bool {
-    let has = |list: &[String], name: &str| {
-        list.iter().any(|entry| entry.trim_start_matches("CAP_").eq_ignore_ascii_case(name))
-    };
-    let is_dropped = has(&host.cap_drop, "ALL") || has(&host.cap_drop, "DAC_OVERRIDE");
-    let is_added = has(&host.cap_add, "ALL") || has(&host.cap_add, "DAC_OVERRIDE");
-    identity.uid == 0 && (is_added || !is_dropped)
+fn map(mount: &BindSource, uids: &str, gids: &str, identity: &Identity) -> Result<Map, Failure> {
+    let source = mount.source.display();
+    let found = mount.source.metadata().map_err(|error| Failure(format!("{source}: {error}")))?;
+    Map::of(uids, gids, (found.uid(), found.gid()), identity)
+        .map_err(|reason| Failure(format!("The option idmap of {source}: {reason}")))
 }
 
-fn warn_of_root(spec: &Container) {
-    let paths: Vec<String> = spec
-        .mounts
-        .iter()
-        .filter(|mount| !mount.read_only)
-        .map(|mount| mount.source.display().to_string())
-        .collect();
-    if !paths.is_empty() {
-        tracing::warn!(
-            "The container runs as root and can write to {} of this host as root; if it need not, set User= to a user of \
-             the image, or add 'ro' to the mount",
-            paths.join(", ")
-        );
+fn cannot_map(mount: &BindSource, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::Unsupported => format!("The option idmap: {error}"),
+        _ => format!("The option idmap of {}: {error}", mount.source.display()),
     }
 }
 
-/// A name that means one number in the image and another one here.
-fn names_differ(identity: &Identity, host: &Accounts) -> Option<String> {
-    let user = identity.user.as_ref().filter(|_| identity.is_user_named);
-    if let Some(known) = user.and_then(|name| host.user(name)).filter(|known| known.uid != identity.uid) {
-        return Some(format!(
-            "The user {} is {} in the image and {} on this host, so that the owners of files would be mistaken for each \
-             other; write User={} if the number is what counts, or give the user of one side the other's number",
-            known.name, identity.uid, known.uid, identity.uid
-        ));
+/// Gives a source to the container's user, or looks what differs; how much did.
+async fn change(job: &Job, mount: &BindSource, identity: &Identity, work: Work) -> Result<u64, Failure> {
+    let owner = chown::Owner { uid: identity.uid, gid: identity.gid };
+    let (source, roots) = (mount.source.clone(), job.chown_roots.clone());
+    let walk = move |progress: &AtomicU64| Ok(chown::give(&source, &roots, owner, work, progress));
+    match walking("Changing the owners", mount, walk).await {
+        Ok(Ok(report)) => Ok(report.differing),
+        Ok(Err(error)) => Err(Failure(error.to_string())),
+        Err(error) => Err(Failure(error.to_string())),
     }
-    let group = identity.group.as_ref().filter(|_| identity.is_group_named);
-    let known = group.and_then(|name| host.group(name)).filter(|known| known.gid != identity.gid)?;
-    Some(format!(
-        "The group {} is {} in the image and {} on this host, so that the groups of files would be mistaken for each \
-         other; write the number to Group= if that is what counts",
-        known.name, identity.gid, known.gid
-    ))
 }
 
-/// What is wrong with one mount.
-async fn one(job: &Job, mount: &BindSource, identity: &Identity, host: &Accounts) -> Option<String> {
-    let who = Who { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() };
-    let progress = Arc::new(AtomicU64::new(0));
-    let memory = memory(job);
-    let (source, is_writable) = (mount.source.clone(), !mount.read_only);
-    let work = {
-        let progress = Arc::clone(&progress);
-        move || look(&memory, &source, &who, is_writable, &progress)
-    };
-    let found = apart(work, || {
-        let count = progress.load(Ordering::Relaxed);
-        tell::moving(&format!("Checking the owners in {}: {count} looked at", mount.source.display()), PATIENCE);
-    });
-    match found.await {
-        Ok((_, report)) if report.is_fine() => None,
+/// Why a mount cannot be used.
+async fn can_use(job: &Job, mount: &BindSource, wish: Wish, identity: &Identity, host: &Accounts) -> Option<String> {
+    let (memory, source) = (memory(job), mount.source.clone());
+    let (is_writable, whose) = (wish.is_writable, (wish.who.uid, wish.who.gid));
+    let walk = move |progress: &AtomicU64| look(&memory, &source, &wish, progress);
+    match walking("Checking the owners", mount, walk).await {
         Ok((source, report)) => {
+            tell_outside(&source, &report, host);
             let has_setfacl = ["/usr/bin/setfacl", "/bin/setfacl"].iter().any(|path| Path::new(path).exists());
             let host = advice::Host { accounts: host, has_setfacl };
-            Some(advice::sentence(&source, identity, &report, is_writable, &host))
+            let user = Identity { uid: whose.0, gid: whose.1, ..identity.clone() };
+            (!report.is_fine()).then(|| advice::sentence(&source, &user, &report, is_writable, &host))
         }
         // As on a network's file system that shuts root out: then nobody here can tell.
         Err(error) => {
@@ -188,42 +229,59 @@ async fn one(job: &Job, mount: &BindSource, identity: &Identity, host: &Accounts
     }
 }
 
-fn look(
-    memory: &Path,
-    source: &Path,
-    who: &Who,
-    is_writable: bool,
-    progress: &AtomicU64,
-) -> std::io::Result<(PathBuf, Report)> {
+/// Owners that a map does not have.
+fn tell_outside(source: &Path, report: &Report, host: &Accounts) {
+    if report.outside.is_empty() {
+        return;
+    }
+    let owners = report.outside.iter().take(check::NAMED).map(|((uid, gid), (count, path))| {
+        let path = path.display();
+        format!("{} ({count}, such as {path})", host.owner(*uid, *gid))
+    });
+    tracing::warn!(
+        "idmap of {} does not have these owners, which the container sees as nobody ({}): {}; map them by \
+         idmap=uids=…;gids=…, or give them to the owner of the folder by chown",
+        source.display(),
+        idmap::NOBODY,
+        owners.collect::<Vec<_>>().join(", ")
+    );
+}
+
+fn look(memory: &Path, source: &Path, wish: &Wish, progress: &AtomicU64) -> io::Result<(PathBuf, Report)> {
     let source = check::canonical(source)?;
-    let known = remember::path(memory, &source, who, is_writable);
+    let known = remember::path(memory, &source, wish);
     if remember::is_unchanged(&known) {
         return Ok((source, Report::default()));
     }
     let then = SystemTime::now();
-    let report = check::check(&source, who, is_writable, progress)?;
+    let report = check::check(&source, wish, progress)?;
     if let Err(error) = remember::keep(&known, &report, then) {
         tracing::debug!("{}: {error}", known.display());
     }
     Ok((source, report))
 }
 
-/// Runs `work` on a thread of its own, which may wait for a file system that does not answer; meanwhile `told` is called
-/// every now and then.
-async fn apart<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-    told: impl Fn(),
-) -> std::io::Result<T> {
+/// Runs `work` on a thread of its own, which may wait for a file system that does not answer; systemd hears of it.
+async fn walking<T: Send + 'static>(
+    what: &str,
+    mount: &BindSource,
+    work: impl FnOnce(&AtomicU64) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let progress = Arc::new(AtomicU64::new(0));
     let (sender, mut receiver) = tokio::sync::oneshot::channel();
+    let counter = Arc::clone(&progress);
     std::thread::Builder::new().name("owners".into()).spawn(move || {
-        let _ = sender.send(work());
+        let _ = sender.send(work(&counter));
     })?;
     loop {
         tokio::select! {
             result = &mut receiver => {
-                return result.unwrap_or_else(|_| Err(std::io::Error::other("the thread that checks ended early")));
+                return result.unwrap_or_else(|_| Err(io::Error::other("the thread that looks ended early")));
             }
-            () = tokio::time::sleep(TELL_EVERY) => told(),
+            () = tokio::time::sleep(TELL_EVERY) => {
+                let count = progress.load(Ordering::Relaxed);
+                tell::moving(&format!("{what} in {}: {count} looked at", mount.source.display()), PATIENCE);
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::quadlet::spec::{Container, Pull, PullPolicy, Request};
 use crate::status::RecordFiles;
 use crate::unit::UnitName;
 
-use super::{Ending, Failure, Job, OWN_ERROR, at_start, container, engine, image, label, leftovers, owners, ports, tell};
+use super::{
+    Ending, Failure, Job, OWN_ERROR, at_start, container, engine, image, label, leftovers, owners, ports, tell,
+};
 
 /// The label of the container that is made to see whether the Engine takes it; it never runs.
 const LABEL: &str = "sculler.prepares";
@@ -76,7 +78,8 @@ async fn prepare_container(job: &Job, unit: &UnitName, engine: &Engine, spec: &C
     {
         return Err(container::stranger(&spec.name, &other));
     }
-    owners::check(job, spec, engine).await?;
+    let owners = owners::check(job, spec, engine).await?;
+    owners::make_missing(spec, owners.as_ref())?;
     let mut completed = at_start::complete(job, spec, engine.api())?;
     let taken = ports::taken(&completed.body.host_config, &own_ports(running.as_ref()), &listeners());
     if !taken.is_empty() {

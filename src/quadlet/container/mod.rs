@@ -117,6 +117,7 @@ impl Translation<'_> {
             create: std::mem::take(&mut self.create),
             start: std::mem::take(&mut self.start),
             mounts: std::mem::take(&mut self.mounts),
+            host_user: self.policy.host_user,
             mounted_images: std::mem::take(&mut self.mounted_images),
             follow: self.follow(reload.is_some()),
             reload,

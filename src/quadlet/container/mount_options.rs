@@ -149,19 +149,23 @@ fn no_unbindable(kind: &str) -> String {
 /// `uids=…;gids=…`, each a list of mappings that only the start can apply.
 fn id_map(text: &str) -> Result<(String, String), String> {
     let (mut uids, mut gids) = (String::new(), String::new());
+    let wrong = |reason: String| {
+        format!("has 'idmap={text}'{reason}; write idmap or idmap=uids=FROM-TO-LENGTH;gids=FROM-TO-LENGTH")
+    };
     for part in text.split(';').filter(|part| !part.is_empty()) {
-        let is_map = |map: &str| !map.is_empty() && map.bytes().all(|b| b.is_ascii_digit() || b"-#@+".contains(&b));
-        match part.split_once('=') {
-            Some(("uids", map)) if is_map(map) => uids = map.to_owned(),
-            Some(("gids", map)) if is_map(map) => gids = map.to_owned(),
-            _ => {
-                return Err(format!(
-                    "has 'idmap={text}'; write idmap or idmap=uids=FROM-TO-LENGTH;gids=FROM-TO-LENGTH"
-                ));
-            }
+        let (name, map) = part.split_once('=').ok_or_else(|| wrong(String::new()))?;
+        crate::quadlet::id_map::parse(map).map_err(|reason| wrong(format!(", in which {name} {reason}")))?;
+        match name {
+            "uids" => uids = map.to_owned(),
+            "gids" => gids = map.to_owned(),
+            _ => return Err(wrong(String::new())),
         }
     }
-    Ok((uids, gids))
+    match (uids.is_empty(), gids.is_empty()) {
+        (true, false) => Err(wrong(", which maps groups and no users".into())),
+        (false, true) => Err(wrong(", which maps users and no groups".into())),
+        _ => Ok((uids, gids)),
+    }
 }
 
 #[cfg(test)]
