@@ -41,6 +41,11 @@ pub fn needs_accounts(asked: &str, group_add: &[String]) -> bool {
     !matches!(asked, "" | "0" | "root" | "0:0" | "root:root") || group_add.iter().any(|group| number(group).is_err())
 }
 
+/// Whether `user[:group]` has a name in it that may mean nothing in the image.
+pub fn has_names(asked: &str) -> bool {
+    asked.split(':').any(|part| !matches!(part, "" | "root") && number(part) == Err(None))
+}
+
 /// Resolves `user[:group]` and further groups. Without `accounts` only root and numbers can be.
 pub fn resolve(asked: &str, group_add: &[String], accounts: &Accounts) -> Result<Identity, Error> {
     let (user, group) = asked.split_once(':').unwrap_or((asked, ""));
@@ -158,6 +163,7 @@ mod tests {
         let none = Accounts::default();
         assert_eq!(resolve("root", &[], &none).map(|found| found.uid), Ok(0));
         assert_eq!(resolve("5:6", &["root".into()], &none).map(|found| (found.uid, found.gid)), Ok((5, 6)));
+        assert!(has_names("web") && has_names("1:log") && !has_names("1:2") && !has_names("root") && !has_names(""));
         assert!(!needs_accounts("", &[]) && !needs_accounts("0", &["5".into()]) && needs_accounts("5", &[]));
     }
 }

@@ -16,7 +16,7 @@ use crate::mounts::access::Who;
 use crate::mounts::accounts::Accounts;
 use crate::mounts::check::{self, Report, Wish};
 use crate::mounts::chown::{self, Work};
-use crate::mounts::identity::Identity;
+use crate::mounts::identity::{self, Identity};
 use crate::mounts::idmap::{self, Map, Staged};
 use crate::mounts::{advice, remember};
 use crate::quadlet::create::CreateBody;
@@ -39,10 +39,12 @@ pub struct Owners {
     host: Accounts,
 }
 
-/// Finds out whom the container runs as, and checks its mounts for it. A container without mounts costs nothing.
+/// Finds out whom the container runs as, and checks its mounts for it. A container without mounts, whose user is not
+/// named, costs nothing.
 pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Option<Owners>, Failure> {
     sources_are_there(spec)?;
-    if spec.mounts.is_empty() && spec.host_user == HostUser::Ignore {
+    let is_named = spec.create.user.as_deref().is_some_and(identity::has_names);
+    if spec.mounts.is_empty() && spec.host_user == HostUser::Ignore && !is_named {
         return Ok(None);
     }
     let identity = user::of(engine, spec).await?;
@@ -211,14 +213,21 @@ async fn change(job: &Job, mount: &BindSource, identity: &Identity, work: Work) 
 /// Why a mount cannot be used.
 async fn can_use(job: &Job, mount: &BindSource, wish: Wish, identity: &Identity, host: &Accounts) -> Option<String> {
     let (memory, source) = (memory(job), mount.source.clone());
-    let (is_writable, whose) = (wish.is_writable, (wish.who.uid, wish.who.gid));
+    let is_writable = wish.is_writable;
+    let user = match &wish.map {
+        None => identity.clone(),
+        Some(_) => {
+            let name = identity.user.clone().unwrap_or_else(|| identity.uid.to_string());
+            let user = Some(format!("{name}, by idmap"));
+            Identity { uid: wish.who.uid, gid: wish.who.gid, user, ..identity.clone() }
+        }
+    };
     let walk = move |progress: &AtomicU64| look(&memory, &source, &wish, progress);
     match walking("Checking the owners", mount, walk).await {
         Ok((source, report)) => {
             tell_outside(&source, &report, host);
             let has_setfacl = ["/usr/bin/setfacl", "/bin/setfacl"].iter().any(|path| Path::new(path).exists());
             let host = advice::Host { accounts: host, has_setfacl };
-            let user = Identity { uid: whose.0, gid: whose.1, ..identity.clone() };
             (!report.is_fine()).then(|| advice::sentence(&source, &user, &report, is_writable, &host))
         }
         // As on a network's file system that shuts root out: then nobody here can tell.

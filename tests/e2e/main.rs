@@ -28,6 +28,7 @@ mod litter;
 mod load;
 mod names;
 mod orphans;
+mod owners;
 mod quadlet_create;
 mod reload;
 mod settings;
