@@ -146,7 +146,7 @@ fn namespace_of_users(map: &Map) -> io::Result<OwnedFd> {
         write_map(&process.join("uid_map"), &map.uids)?;
         write_map(&process.join("gid_map"), &map.gids)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(CWD, &process.join("ns/user"), flags, Mode::empty())?)
+        Ok(rustix::fs::openat(CWD, process.join("ns/user"), flags, Mode::empty())?)
     })();
     drop(writer);
     if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
