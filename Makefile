@@ -63,7 +63,7 @@ bench: binary
 	@$(HOST) setup trixie
 	@for bench in $(BENCH); do SCULLER_BIN=$(abspath $(BINARY)) cargo bench --locked --bench $$bench || exit 1; done
 
-BENCH = main_job language quadlet reload
+BENCH = main_job language quadlet reload owners
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/sculler

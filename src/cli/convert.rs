@@ -53,7 +53,8 @@ impl Convert {
     }
 }
 
-fn find(text: &str) -> anyhow::Result<Arc<Unit>> {
+/// The unit that a name or a path means; of systemd's own, if the unit directory does not have it.
+pub fn find(text: &str) -> anyhow::Result<Arc<Unit>> {
     if text == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::context::Context;
+use super::selinux;
 use crate::config::Settings;
 use crate::docker;
 use crate::source::ScanError;
@@ -56,6 +57,7 @@ impl Doctor {
         if is_up {
             findings.push(super::block_on(async { Ok(log_rate().await) })?);
         }
+        findings.extend(labels(&context));
         for Finding { grade, about, text } in &findings {
             let word = match grade {
                 Grade::Ok => "ok",
@@ -256,6 +258,20 @@ fn engine(settings: &Settings) -> Vec<Finding> {
         ),
     });
     findings
+}
+
+/// Whether mounts have the labels that SELinux wants.
+fn labels(context: &Context) -> Option<Finding> {
+    let is_on_host = Path::new("/sys/fs/selinux/enforce").exists();
+    let directory = context.directory().ok()?;
+    let specs = directory.resolution.desired.values().filter_map(|desired| desired.spec.as_ref());
+    let specs: Vec<_> = specs.filter_map(|spec| serde_json::from_slice(spec).ok()).collect();
+    let info = is_on_host.then(|| get(&context.settings.docker_socket, "/info")).transpose().ok()?;
+    let options = info.as_ref().and_then(|info| info["SecurityOptions"].as_array());
+    let is_selinux = |option: &serde_json::Value| option.as_str().is_some_and(|text| text.starts_with("name=selinux"));
+    let docker = options.is_some_and(|options| options.iter().any(is_selinux));
+    let (is_fine, text) = selinux::finding(is_on_host, docker, &specs)?;
+    Some(finding(if is_fine { Grade::Ok } else { Grade::Warn }, "selinux", text))
 }
 
 /// The Engine writes the lines of all containers, so that journald counts them together. An interval of 0 changes

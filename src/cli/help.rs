@@ -11,7 +11,21 @@ use crate::quadlet::{key_list, options};
 /// Every command that people type, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
-    ("Look", &["list-units", "list-unit-files", "list-machines", "status", "explain", "cat", "diff", "journal", "ssh"]),
+    (
+        "Look",
+        &[
+            "list-units",
+            "list-unit-files",
+            "list-machines",
+            "status",
+            "explain",
+            "cat",
+            "diff",
+            "user",
+            "journal",
+            "ssh",
+        ],
+    ),
     ("Check", &["verify", "render", "convert", "plan", "doctor", "help"]),
     ("Move in", &["bootstrap", "sync"]),
     ("Agent", &["reconcile", "agent"]),

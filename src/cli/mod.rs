@@ -28,12 +28,14 @@ mod reconcile;
 mod remote;
 mod render;
 mod selection;
+mod selinux;
 mod ssh;
 mod status;
 mod submission;
 mod supervise;
 mod sync;
 mod table;
+mod user;
 mod verify;
 
 use std::io;
@@ -87,6 +89,8 @@ enum Command {
     Cat(cat::Cat),
     /// What is installed against what the file says
     Diff(diff::Diff),
+    /// Whom a container runs as, and what it may not use
+    User(user::User),
     /// The journal of units
     Journal(journal::Journal),
     /// A shell or a command on the host of a unit or machine
@@ -184,6 +188,7 @@ impl Command {
             Self::Explain(command) => command.run(),
             Self::Cat(command) => command.run(),
             Self::Diff(command) => command.run(),
+            Self::User(command) => command.run(),
             Self::Journal(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Render(command) => command.run(),

@@ -76,16 +76,6 @@ impl Accounts {
         self.groups.iter().find(|group| group.gid == gid)
     }
 
-    /// `web (1500)`, or the number alone if nobody has it.
-    pub fn name_user(&self, uid: u32) -> String {
-        named(self.user_of(uid).map(|user| user.name.as_str()), uid)
-    }
-
-    /// Likewise.
-    pub fn name_group(&self, gid: u32) -> String {
-        named(self.group_of(gid).map(|group| group.name.as_str()), gid)
-    }
-
     /// `web:web`, as `ls -l` shows owners: names where the host has them, else numbers.
     pub fn owner(&self, uid: u32, gid: u32) -> String {
         let user = self.user_of(uid).map_or_else(|| uid.to_string(), |user| user.name.clone());
@@ -115,7 +105,7 @@ mod tests {
         assert_eq!(accounts.users.len(), 2);
         assert_eq!(accounts.user("web").map(|user| (user.uid, user.gid)), Some((1500, 1501)));
         assert_eq!(accounts.group("log").map(|group| group.members.join(" ")), Some("web root".to_owned()));
-        assert_eq!((accounts.name_user(1500), accounts.name_user(7)), ("web (1500)".to_owned(), "7".to_owned()));
+        assert_eq!((named(Some("web"), 1500), named(None, 7)), ("web (1500)".to_owned(), "7".to_owned()));
         assert_eq!(accounts.owner(1500, 7), "web:7");
     }
 }

@@ -68,11 +68,16 @@ pub struct Report {
     pub is_shut: bool,
     /// The folders, from the source on.
     pub folders: Vec<(PathBuf, Stamp)>,
-    /// Owners that the map does not have: how many paths, and the first that was found.
-    pub outside: BTreeMap<(u32, u32), (u64, PathBuf)>,
+    /// Users and groups to whom something belongs: how many paths, and the first that was found.
+    pub owners: BTreeMap<(u32, u32), (u64, PathBuf)>,
 }
 
 impl Report {
+    /// Owners that a map does not have.
+    pub fn outside<'a>(&'a self, map: &'a Map) -> impl Iterator<Item = (&'a (u32, u32), &'a (u64, PathBuf))> {
+        self.owners.iter().filter(|((uid, gid), _)| !map.has(*uid, *gid))
+    }
+
     /// Whether nothing is in the way.
     pub fn is_fine(&self) -> bool {
         self.way.is_empty() && self.failing == 0
@@ -129,9 +134,7 @@ impl Walk<'_> {
     fn judge(&mut self, path: &Path, found: &Statx, is_source: bool) {
         self.report.entries += 1;
         let file = owned(found);
-        if self.wish.map.as_ref().is_some_and(|map| !map.has(file.uid, file.gid)) {
-            self.report.outside.entry((file.uid, file.gid)).or_insert_with(|| (0, path.to_owned())).0 += 1;
-        }
+        self.report.owners.entry((file.uid, file.gid)).or_insert_with(|| (0, path.to_owned())).0 += 1;
         let is_owner = access::is_owner(&file, &self.wish.who);
         let write = if self.wish.is_writable && !is_owner { WRITE } else { 0 };
         let wanted = match kind(found) {

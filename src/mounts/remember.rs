@@ -33,8 +33,7 @@ pub fn keep(path: &Path, report: &Report, then: SystemTime) -> io::Result<()> {
     let then = then.duration_since(UNIX_EPOCH).unwrap_or_default();
     let settled = then.saturating_sub(GRAIN).as_secs() as i64;
     let is_settled = report.folders.iter().all(|(_, stamp)| stamp.changed.0 < settled);
-    let is_told = !report.outside.is_empty();
-    if report.entries < SMALL || !report.is_fine() || is_told || !is_settled {
+    if report.entries < SMALL || !report.is_fine() || !is_settled {
         return files::remove(path);
     }
     let mut text = Vec::new();

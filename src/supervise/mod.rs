@@ -14,6 +14,7 @@ mod follow;
 mod health;
 mod host_user;
 mod image;
+mod inspection;
 mod label;
 mod leftovers;
 mod notify_socket;
@@ -31,6 +32,7 @@ mod user;
 
 use std::path::{Path, PathBuf};
 
+pub use inspection::{Inspection, inspect};
 pub use prepare::run as prepare;
 
 use nix::sys::signal::{Signal, raise};
@@ -55,7 +57,7 @@ pub enum Ending {
 /// What went wrong before or beside the container, in a sentence for the status line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Failure(String);
+pub struct Failure(String);
 
 impl From<crate::docker::Error> for Failure {
     fn from(error: crate::docker::Error) -> Self {

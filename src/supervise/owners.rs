@@ -47,39 +47,25 @@ pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Optio
     if spec.mounts.is_empty() && spec.host_user == HostUser::Ignore && !is_named {
         return Ok(None);
     }
-    let identity = user::of(engine, spec).await?;
+    let (identity, _) = user::of(engine, spec).await?;
     let host = Accounts::host().map_err(|error| Failure(error.to_string()))?;
     let mut failures: Vec<String> = host_user::problem(spec.host_user, &identity, &host).into_iter().collect();
-    let is_root = user::is_root(&identity, &spec.create.host_config);
-    if is_root {
+    let look = Look {
+        memory: Some(memory(job)),
+        chown_roots: &job.chown_roots,
+        is_root: user::is_root(&identity, &spec.create.host_config),
+        identity: &identity,
+        host: &host,
+    };
+    if look.is_root {
         user::warn_of_root(spec);
     }
-    for mount in spec.mounts.iter().filter(|mount| mount.source.exists()) {
-        let is_mapped = matches!(mount.owner, Owner::Map { .. });
-        if failures.is_empty() && !is_mapped {
-            failures.extend(user::names_differ(&identity, &host));
-        }
-        let problem = match &mount.owner {
-            Owner::Check if is_root => None,
-            Owner::Check => {
-                let who = Who { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() };
-                let wish = Wish { who, is_writable: !mount.read_only, is_root, map: None };
-                can_use(job, mount, wish, &identity, &host).await
-            }
-            Owner::Change => change(job, mount, &identity, Work::Look).await.err().map(|failure| failure.0),
-            Owner::Map { uids, gids } => match map(mount, uids, gids, &identity) {
-                Ok(map) => {
-                    let is_writable = !mount.read_only;
-                    let wish = Wish { who: map.on_disk(&identity), is_writable, is_root, map: Some(map.clone()) };
-                    match idmap::make(&mount.source, &map) {
-                        Ok(_) => can_use(job, mount, wish, &identity, &host).await,
-                        Err(error) => Some(cannot_map(mount, &error)),
-                    }
-                }
-                Err(failure) => Some(failure.0),
-            },
-        };
-        failures.extend(problem);
+    let there = || spec.mounts.iter().filter(|mount| mount.source.exists());
+    if there().any(|mount| !matches!(mount.owner, Owner::Map { .. })) {
+        failures.extend(user::names_differ(&identity, &host));
+    }
+    for mount in there() {
+        failures.extend(look.problem(mount).await);
     }
     if failures.is_empty() {
         return Ok(Some(Owners { identity, host }));
@@ -151,7 +137,7 @@ pub async fn apply(
         match &mount.owner {
             Owner::Check => {}
             Owner::Change => {
-                let changed = change(job, mount, identity, Work::Change).await?;
+                let changed = change(mount, identity, &job.chown_roots, Work::Change).await?;
                 if changed > 0 {
                     let source = mount.source.display();
                     tracing::info!("gave {changed} paths of {source} to {}", identity.shown());
@@ -199,9 +185,9 @@ fn cannot_map(mount: &BindSource, error: &io::Error) -> String {
 }
 
 /// Gives a source to the container's user, or looks what differs; how much did.
-async fn change(job: &Job, mount: &BindSource, identity: &Identity, work: Work) -> Result<u64, Failure> {
+async fn change(mount: &BindSource, identity: &Identity, chown_roots: &[PathBuf], work: Work) -> Result<u64, Failure> {
     let owner = chown::Owner { uid: identity.uid, gid: identity.gid };
-    let (source, roots) = (mount.source.clone(), job.chown_roots.clone());
+    let (source, roots) = (mount.source.clone(), chown_roots.to_vec());
     let walk = move |progress: &AtomicU64| Ok(chown::give(&source, &roots, owner, work, progress));
     match walking("Changing the owners", mount, walk).await {
         Ok(Ok(report)) => Ok(report.differing),
@@ -210,61 +196,100 @@ async fn change(job: &Job, mount: &BindSource, identity: &Identity, work: Work) 
     }
 }
 
-/// Why a mount cannot be used.
-async fn can_use(job: &Job, mount: &BindSource, wish: Wish, identity: &Identity, host: &Accounts) -> Option<String> {
-    let (memory, source) = (memory(job), mount.source.clone());
-    let is_writable = wish.is_writable;
-    let user = match &wish.map {
-        None => identity.clone(),
-        Some(_) => {
-            let name = identity.user.clone().unwrap_or_else(|| identity.uid.to_string());
-            let user = Some(format!("{name}, by idmap"));
-            Identity { uid: wish.who.uid, gid: wish.who.gid, user, ..identity.clone() }
+/// What mounts are looked at for.
+pub struct Look<'a> {
+    /// Where it is remembered what was in order; `None`: everything is looked at.
+    pub memory: Option<PathBuf>,
+    pub chown_roots: &'a [PathBuf],
+    pub identity: &'a Identity,
+    pub is_root: bool,
+    pub host: &'a Accounts,
+}
+
+impl Look<'_> {
+    /// Why a mount cannot be used.
+    pub async fn problem(&self, mount: &BindSource) -> Option<String> {
+        let identity = self.identity;
+        let is_writable = !mount.read_only;
+        match &mount.owner {
+            Owner::Check if self.is_root => None,
+            Owner::Check => {
+                let who = Who { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() };
+                self.can_use(mount, Wish { who, is_writable, is_root: false, map: None }).await
+            }
+            Owner::Change => {
+                let found = change(mount, identity, self.chown_roots, Work::Look).await;
+                found.err().map(|failure| failure.0)
+            }
+            Owner::Map { uids, gids } => {
+                let map = match map(mount, uids, gids, identity) {
+                    Ok(map) => map,
+                    Err(failure) => return Some(failure.0),
+                };
+                match idmap::make(&mount.source, &map) {
+                    Ok(_) => {
+                        let who = map.on_disk(identity);
+                        self.can_use(mount, Wish { who, is_writable, is_root: self.is_root, map: Some(map) }).await
+                    }
+                    Err(error) => Some(cannot_map(mount, &error)),
+                }
+            }
         }
-    };
-    let walk = move |progress: &AtomicU64| look(&memory, &source, &wish, progress);
-    match walking("Checking the owners", mount, walk).await {
-        Ok((source, report)) => {
-            tell_outside(&source, &report, host);
-            let has_setfacl = ["/usr/bin/setfacl", "/bin/setfacl"].iter().any(|path| Path::new(path).exists());
-            let host = advice::Host { accounts: host, has_setfacl };
-            (!report.is_fine()).then(|| advice::sentence(&source, &user, &report, is_writable, &host))
+    }
+
+    async fn can_use(&self, mount: &BindSource, wish: Wish) -> Option<String> {
+        let (memory, source, wanted) = (self.memory.clone(), mount.source.clone(), wish.clone());
+        let walk = move |progress: &AtomicU64| look(memory.as_deref(), &source, &wanted, progress);
+        let (source, report) = match walking("Checking the owners", mount, walk).await {
+            Ok(found) => found,
+            // As on a network's file system that shuts root out: then nobody here can tell.
+            Err(error) => {
+                tracing::warn!("whether {} can use it cannot be checked: {error}", self.identity.shown());
+                return None;
+            }
+        };
+        let mut user = self.identity.clone();
+        if let Some(map) = &wish.map {
+            tell_outside(&source, &report, map, self.host);
+            let name = user.user.unwrap_or_else(|| user.uid.to_string());
+            (user.uid, user.gid, user.user) = (wish.who.uid, wish.who.gid, Some(format!("{name}, by idmap")));
         }
-        // As on a network's file system that shuts root out: then nobody here can tell.
-        Err(error) => {
-            tracing::warn!("whether {} can use it cannot be checked: {error}", identity.shown());
-            None
-        }
+        let has_setfacl = ["/usr/bin/setfacl", "/bin/setfacl"].iter().any(|path| Path::new(path).exists());
+        let host = advice::Host { accounts: self.host, has_setfacl };
+        (!report.is_fine()).then(|| advice::sentence(&source, &user, &report, wish.is_writable, &host))
     }
 }
 
 /// Owners that a map does not have.
-fn tell_outside(source: &Path, report: &Report, host: &Accounts) {
-    if report.outside.is_empty() {
-        return;
+fn tell_outside(source: &Path, report: &Report, map: &Map, host: &Accounts) {
+    let owners: Vec<String> = report
+        .outside(map)
+        .take(check::NAMED)
+        .map(|((uid, gid), (count, path))| format!("{} ({count}, such as {})", host.owner(*uid, *gid), path.display()))
+        .collect();
+    if !owners.is_empty() {
+        tracing::warn!(
+            "idmap of {} does not have these owners, which the container sees as nobody ({}): {}; map them by \
+             idmap=uids=…;gids=…, or give them to the owner of the folder by chown",
+            source.display(),
+            idmap::NOBODY,
+            owners.join(", ")
+        );
     }
-    let owners = report.outside.iter().take(check::NAMED).map(|((uid, gid), (count, path))| {
-        let path = path.display();
-        format!("{} ({count}, such as {path})", host.owner(*uid, *gid))
-    });
-    tracing::warn!(
-        "idmap of {} does not have these owners, which the container sees as nobody ({}): {}; map them by \
-         idmap=uids=…;gids=…, or give them to the owner of the folder by chown",
-        source.display(),
-        idmap::NOBODY,
-        owners.collect::<Vec<_>>().join(", ")
-    );
 }
 
-fn look(memory: &Path, source: &Path, wish: &Wish, progress: &AtomicU64) -> io::Result<(PathBuf, Report)> {
+fn look(memory: Option<&Path>, source: &Path, wish: &Wish, progress: &AtomicU64) -> io::Result<(PathBuf, Report)> {
     let source = check::canonical(source)?;
-    let known = remember::path(memory, &source, wish);
-    if remember::is_unchanged(&known) {
+    let known = memory.map(|memory| remember::path(memory, &source, wish));
+    if known.as_deref().is_some_and(remember::is_unchanged) {
         return Ok((source, Report::default()));
     }
     let then = SystemTime::now();
     let report = check::check(&source, wish, progress)?;
-    if let Err(error) = remember::keep(&known, &report, then) {
+    let is_told = wish.map.as_ref().is_some_and(|map| report.outside(map).next().is_some());
+    if let Some(known) = known.filter(|_| !is_told)
+        && let Err(error) = remember::keep(&known, &report, then)
+    {
         tracing::debug!("{}: {error}", known.display());
     }
     Ok((source, report))

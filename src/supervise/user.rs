@@ -9,8 +9,8 @@ use crate::quadlet::spec::Container;
 
 use super::Failure;
 
-/// Resolves `User=`, or the image's own user, which has to be here.
-pub async fn of(engine: &Engine, spec: &Container) -> Result<Identity, Failure> {
+/// Resolves `User=`, or the user of the image, which has to be here; and the image's users, if that took them.
+pub async fn of(engine: &Engine, spec: &Container) -> Result<(Identity, Accounts), Failure> {
     let Some(info) = engine.image(&spec.image).await? else {
         return Err(Failure(format!("The image {} is not here; run 'docker pull {0}'", spec.image)));
     };
@@ -21,7 +21,10 @@ pub async fn of(engine: &Engine, spec: &Container) -> Result<Identity, Failure> 
         true => image::accounts(engine, &spec.image, &info, spec.pull.platform.as_deref()).await?,
         false => Accounts::default(),
     };
-    identity::resolve(asked, groups, &accounts).map_err(|error| Failure(unknown(&error, &spec.image, &accounts)))
+    match identity::resolve(asked, groups, &accounts) {
+        Ok(identity) => Ok((identity, accounts)),
+        Err(error) => Err(Failure(unknown(&error, &spec.image, &accounts))),
+    }
 }
 
 /// How many names are offered.

@@ -64,7 +64,25 @@ fn the_owners_of_mounts_are_checked() {
         let status = host.try_sh("sculler status");
         assert!(!status.ok() && status.stdout.contains(&text), "{status}");
         assert!(host.sh("sculler explain own.container").contains(&text));
+        let side_by_side = host.try_sh("sculler user own");
+        assert_eq!(side_by_side.status.code(), Some(1), "{side_by_side}");
+        for part in [
+            "web (1500)  nobody",
+            "log (1600)  nobody",
+            "ro       1500:1500 (2), root:root 0:0 (1)  does not match",
+            &text,
+        ] {
+            assert!(side_by_side.stdout.contains(part), "'{part}' is not in {side_by_side}");
+        }
         host.mend(&text);
+        assert!(host.sh("sculler user own").contains("  ok\n"));
+        // Of a plain service with docker run, too.
+        let raw = "[Service]\nExecStart=/usr/bin/docker run --rm -v /srv/own:/data:ro --user 7 own:1\n";
+        host.write("/etc/systemd/system/raw.service", raw);
+        let side_by_side = host.try_sh("systemctl daemon-reload; sculler user raw");
+        for part in ["user   7      ", "user 7:0 cannot read /srv/own"] {
+            assert!(side_by_side.stdout.contains(part), "'{part}' is not in {side_by_side}");
+        }
 
         host.sh("chmod 200 /srv/own/in/file");
         let text = host.refused();
