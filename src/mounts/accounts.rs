@@ -1,6 +1,4 @@
-//! Users and groups by name and number: passwd(5) and group(5), of an image or of the host. Pure but for [`Accounts::host`].
-
-use std::io;
+//! Users and groups by name and number: passwd(5) and group(5), of an image or of the host. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,16 +42,6 @@ impl Accounts {
             Some(Group { name: name.to_owned(), gid: gid.parse().ok()?, members })
         });
         Self { users: users.collect(), groups: groups.collect() }
-    }
-
-    /// Those of this host's own files.
-    pub fn host() -> io::Result<Self> {
-        let read = |path: &str| match std::fs::read(path) {
-            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(io::Error::new(error.kind(), format!("{path}: {error}"))),
-        };
-        Ok(Self::parse(&read("/etc/passwd")?, &read("/etc/group")?))
     }
 
     /// The user of a name.

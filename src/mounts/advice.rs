@@ -30,8 +30,11 @@ pub fn sentence(source: &Path, identity: &Identity, report: &Report, is_writable
         report.way.iter().chain(&report.first).map(|failing| shown(failing, host.accounts)).collect();
     let rest = report.failing.saturating_sub(report.first.len() as u64);
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    let command = command(source, identity, report, is_writable, host.has_setfacl);
-    format!("The container's user {who} {cannot}; run '{command}'. It fails at {}{rest}", shown.join(", "))
+    let mend = match report.group.filter(|_| report.way.is_empty()) {
+        Some(group) => format!("add GroupAdd={group} to [Container]"),
+        None => format!("run '{}'", command(source, identity, report, is_writable, host.has_setfacl)),
+    };
+    format!("The container's user {who} {cannot}; {mend}. It fails at {}{rest}", shown.join(", "))
 }
 
 /// `/srv/a (root:root 0600)`
@@ -121,6 +124,8 @@ mod tests {
         assert!(
             said("/srv/web", &both, true, true).contains("'chown -R 1500:1501 /srv/web && chmod -R u+rwX /srv/web'")
         );
+        let socket = Report { group: Some(991), failing: 1, is_foreign: true, ..Report::default() };
+        assert!(said("/run/docker.sock", &socket, true, true).contains("; add GroupAdd=991 to [Container]. "));
         let way = || Report { way: vec![failing("/srv", 0, 0o700), failing("/srv/in", 1500, 0)], ..Report::default() };
         let text = said("/srv/in/web", &way(), false, true);
         assert!(

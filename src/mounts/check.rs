@@ -66,6 +66,8 @@ pub struct Report {
     pub is_own: bool,
     /// Whether something of them would be refused to its owner as well.
     pub is_shut: bool,
+    /// The group that could use the source, which is a socket or a device.
+    pub group: Option<u32>,
     /// The folders, from the source on.
     pub folders: Vec<(PathBuf, Stamp)>,
     /// Users and groups to whom something belongs: how many paths, and the first that was found.
@@ -147,6 +149,9 @@ impl Walk<'_> {
         };
         if self.allows(&file, path, wanted) {
             return;
+        }
+        if !matches!(kind(found), FileType::Directory | FileType::RegularFile) && (file.mode >> 3) & wanted == wanted {
+            self.report.group = Some(file.gid);
         }
         self.report.failing += 1;
         self.report.is_foreign |= !is_owner;

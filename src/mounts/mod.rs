@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod advice;
 pub mod check;
 pub mod chown;
+pub mod host;
 pub mod identity;
 pub mod idmap;
 pub mod image;

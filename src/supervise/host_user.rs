@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::files;
 use crate::mounts::accounts::Accounts;
+use crate::mounts::host;
 use crate::mounts::identity::Identity;
 use crate::unit::HostUser;
 
@@ -99,7 +100,7 @@ pub fn create(job: &Job, identity: &Identity, host: &Accounts) -> Result<(), Fai
     let output = Command::new("systemd-sysusers").arg(&path).output();
     let output = output.map_err(|error| failed(&format!("systemd-sysusers cannot be run: {error}")))?;
     // It takes another number if one is in use, and calls that a success.
-    let now = Accounts::host().map_err(|error| failed(&error))?;
+    let now = host::accounts(identity).map_err(|error| failed(&error))?;
     let is_made = now.user(user).is_some_and(|known| known.uid == identity.uid && known.gid == identity.gid);
     if !is_made {
         let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");

@@ -8,6 +8,7 @@ use crate::docker::Engine;
 use crate::mounts::access::Who;
 use crate::mounts::accounts::Accounts;
 use crate::mounts::check::{self, Wish};
+use crate::mounts::host;
 use crate::mounts::identity::Identity;
 use crate::quadlet::spec::{BindSource, Container};
 
@@ -45,13 +46,15 @@ pub struct Mount {
 pub async fn inspect(spec: &Container, settings: &Settings) -> Result<Inspection, Failure> {
     let engine = Engine::connect(&settings.docker_socket).await?;
     let (identity, image) = user::of(&engine, spec).await?;
-    let host = Accounts::host().map_err(|error| Failure(error.to_string()))?;
+    let host = host::accounts(&identity).map_err(|error| Failure(error.to_string()))?;
     let is_root = user::is_root(&identity, &spec.create.host_config);
     let look = Look { memory: None, chown_roots: &settings.chown_roots, identity: &identity, is_root, host: &host };
     let mut mounts = Vec::new();
     for source in &spec.mounts {
         let mount = match owners(&source.source) {
-            Ok(owners) => Mount { source: source.clone(), owners, problem: look.problem(source).await },
+            Ok(owners) => {
+                Mount { source: source.clone(), owners, problem: look.at(source).await.err().map(|failure| failure.0) }
+            }
             Err(error) => {
                 let advice =
                     if source.create { "it is made at the start" } else { "make it, or add the option 'create'" };

@@ -16,6 +16,7 @@ use crate::mounts::access::Who;
 use crate::mounts::accounts::Accounts;
 use crate::mounts::check::{self, Report, Wish};
 use crate::mounts::chown::{self, Work};
+use crate::mounts::host;
 use crate::mounts::identity::{self, Identity};
 use crate::mounts::idmap::{self, Map, Staged};
 use crate::mounts::{advice, remember};
@@ -37,6 +38,8 @@ const STAGE: &str = "mounts";
 pub struct Owners {
     identity: Identity,
     host: Accounts,
+    /// Sources with the option `U` in which something has another owner.
+    foreign: Vec<PathBuf>,
 }
 
 /// Finds out whom the container runs as, and checks its mounts for it. A container without mounts, whose user is not
@@ -48,7 +51,7 @@ pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Optio
         return Ok(None);
     }
     let (identity, _) = user::of(engine, spec).await?;
-    let host = Accounts::host().map_err(|error| Failure(error.to_string()))?;
+    let host = host::accounts(&identity).map_err(|error| Failure(error.to_string()))?;
     let mut failures: Vec<String> = host_user::problem(spec.host_user, &identity, &host).into_iter().collect();
     let look = Look {
         memory: Some(memory(job)),
@@ -64,18 +67,22 @@ pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Optio
     if there().any(|mount| !matches!(mount.owner, Owner::Map { .. })) {
         failures.extend(user::names_differ(&identity, &host));
     }
+    let mut foreign = Vec::new();
     for mount in there() {
-        failures.extend(look.problem(mount).await);
+        match look.at(mount).await {
+            Ok(Found::Fits) => {}
+            Ok(Found::Foreign) => foreign.push(mount.source.clone()),
+            Err(Failure(text)) => failures.push(text),
+        }
     }
-    if failures.is_empty() {
-        return Ok(Some(Owners { identity, host }));
-    }
-    let text = failures.join("; and: ");
-    if engine.remaps_users().await? {
+    if !failures.is_empty() {
+        let text = failures.join("; and: ");
+        if !engine.remaps_users().await? {
+            return Err(Failure(text));
+        }
         tracing::warn!("not checked, since Docker remaps users (userns-remap). Without that: {text}");
-        return Ok(Some(Owners { identity, host }));
     }
-    Err(Failure(text))
+    Ok(Some(Owners { identity, host, foreign }))
 }
 
 /// What was in order may be what made the container fail: the next start looks at everything.
@@ -129,20 +136,18 @@ pub async fn apply(
     let stage = Path::new(config::RUN_DIRECTORY).join(STAGE);
     idmap::tidy(&stage);
     let mut staged = Staged::default();
-    let Some(Owners { identity, host }) = owners else { return Ok(staged) };
+    let Some(Owners { identity, host, foreign }) = owners else { return Ok(staged) };
     if spec.host_user == HostUser::Create {
         host_user::create(job, identity, host)?;
     }
     for (index, mount) in spec.mounts.iter().enumerate() {
         match &mount.owner {
             Owner::Check => {}
-            Owner::Change => {
+            Owner::Change if foreign.contains(&mount.source) => {
                 let changed = change(mount, identity, &job.chown_roots, Work::Change).await?;
-                if changed > 0 {
-                    let source = mount.source.display();
-                    tracing::info!("gave {changed} paths of {source} to {}", identity.shown());
-                }
+                tracing::info!("gave {changed} paths of {} to {}", mount.source.display(), identity.shown());
             }
+            Owner::Change => {}
             Owner::Map { uids, gids } => {
                 let map = map(mount, uids, gids, identity)?;
                 let path = stage.join(format!("{}-{index}", std::process::id()));
@@ -207,37 +212,30 @@ pub struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Why a mount cannot be used.
-    pub async fn problem(&self, mount: &BindSource) -> Option<String> {
+    /// Whether a mount can be used as it is, or as it is going to be; an error says why not.
+    pub async fn at(&self, mount: &BindSource) -> Result<Found, Failure> {
         let identity = self.identity;
         let is_writable = !mount.read_only;
         match &mount.owner {
-            Owner::Check if self.is_root => None,
+            Owner::Check if self.is_root => Ok(Found::Fits),
             Owner::Check => {
                 let who = Who { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() };
-                self.can_use(mount, Wish { who, is_writable, is_root: false, map: None }).await
+                self.check(mount, Wish { who, is_writable, is_root: false, map: None }).await
             }
-            Owner::Change => {
-                let found = change(mount, identity, self.chown_roots, Work::Look).await;
-                found.err().map(|failure| failure.0)
-            }
+            Owner::Change => match change(mount, identity, self.chown_roots, Work::Look).await? {
+                0 => Ok(Found::Fits),
+                _ => Ok(Found::Foreign),
+            },
             Owner::Map { uids, gids } => {
-                let map = match map(mount, uids, gids, identity) {
-                    Ok(map) => map,
-                    Err(failure) => return Some(failure.0),
-                };
-                match idmap::make(&mount.source, &map) {
-                    Ok(_) => {
-                        let who = map.on_disk(identity);
-                        self.can_use(mount, Wish { who, is_writable, is_root: self.is_root, map: Some(map) }).await
-                    }
-                    Err(error) => Some(cannot_map(mount, &error)),
-                }
+                let map = map(mount, uids, gids, identity)?;
+                idmap::make(&mount.source, &map).map_err(|error| Failure(cannot_map(mount, &error)))?;
+                let who = map.on_disk(identity);
+                self.check(mount, Wish { who, is_writable, is_root: self.is_root, map: Some(map) }).await
             }
         }
     }
 
-    async fn can_use(&self, mount: &BindSource, wish: Wish) -> Option<String> {
+    async fn check(&self, mount: &BindSource, wish: Wish) -> Result<Found, Failure> {
         let (memory, source, wanted) = (self.memory.clone(), mount.source.clone(), wish.clone());
         let walk = move |progress: &AtomicU64| look(memory.as_deref(), &source, &wanted, progress);
         let (source, report) = match walking("Checking the owners", mount, walk).await {
@@ -245,7 +243,7 @@ impl Look<'_> {
             // As on a network's file system that shuts root out: then nobody here can tell.
             Err(error) => {
                 tracing::warn!("whether {} can use it cannot be checked: {error}", self.identity.shown());
-                return None;
+                return Ok(Found::Fits);
             }
         };
         let mut user = self.identity.clone();
@@ -254,10 +252,21 @@ impl Look<'_> {
             let name = user.user.unwrap_or_else(|| user.uid.to_string());
             (user.uid, user.gid, user.user) = (wish.who.uid, wish.who.gid, Some(format!("{name}, by idmap")));
         }
+        if report.is_fine() {
+            return Ok(Found::Fits);
+        }
         let has_setfacl = ["/usr/bin/setfacl", "/bin/setfacl"].iter().any(|path| Path::new(path).exists());
         let host = advice::Host { accounts: self.host, has_setfacl };
-        (!report.is_fine()).then(|| advice::sentence(&source, &user, &report, wish.is_writable, &host))
+        Err(Failure(advice::sentence(&source, &user, &report, wish.is_writable, &host)))
     }
+}
+
+/// How a mount that can be used was found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    Fits,
+    /// It is yet to be given to the container's user.
+    Foreign,
 }
 
 /// Owners that a map does not have.

@@ -3,6 +3,8 @@
 use crate::agent::SOON;
 use crate::host::{Host, Suite};
 
+const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
+
 /// Runs as long as it may.
 const PATIENT: &str = "Exec=sh -c \"trap 'exit 0' TERM; while :; do sleep 0.1; done\"";
 
@@ -48,7 +50,7 @@ impl Host {
 
 #[test]
 fn the_owners_of_mounts_are_checked() {
-    for suite in [Suite::Trixie, Suite::Bookworm] {
+    for suite in SUITES {
         let host = Host::with_users("owners", suite);
         host.sh("mkdir -p /srv/own/in; echo one > /srv/own/in/file; chown -R 1500:1500 /srv/own; chmod 600 /srv/own/in/file");
         host.put("own.container", &own("Volume=/srv/own:/data:ro", ""));
@@ -137,114 +139,184 @@ fn root_in_a_container_is_warned_of() {
 
 #[test]
 fn a_mount_is_given_to_the_user() {
-    let host = Host::with_users("chown", Suite::Trixie);
-    host.sh("mkdir -p /srv/own/in /srv/outside; echo one > /srv/own/in/file; echo secret > /srv/outside/file; \
+    for suite in SUITES {
+        let host = Host::with_users("chown", suite);
+        host.sh("mkdir -p /srv/own/in /srv/outside; echo one > /srv/own/in/file; echo secret > /srv/outside/file; \
          ln -s /srv/outside /srv/own/link; ln /srv/outside/file /srv/own/in/name");
-    host.put("own.container", &own("Volume=/srv/own:/data:U", ""));
-    host.wait_for_unit("own.service", "ActiveState", "failed", SOON);
-    let text = host.property("own.service", "StatusText");
-    assert!(text.contains("only below chown_roots") && text.contains("chown -R 1500:1500 /srv/own"), "{text}");
-    host.write("/etc/sculler/sculler.toml", "chown_roots = [\"/srv/own\"]\n");
-    let text = host.refused();
-    assert!(text.contains("hard links") && text.contains("/srv/own/in/name"), "{text}");
-    assert_eq!(host.sh("stat -c %u /srv/own/in/file").trim(), "0", "all or nothing");
-    host.sh("rm /srv/own/in/name");
+        host.put("own.container", &own("Volume=/srv/own:/data:U", ""));
+        host.wait_for_unit("own.service", "ActiveState", "failed", SOON);
+        let text = host.property("own.service", "StatusText");
+        assert!(text.contains("only below chown_roots") && text.contains("chown -R 1500:1500 /srv/own"), "{text}");
+        host.write("/etc/sculler/sculler.toml", "chown_roots = [\"/srv/own\"]\n");
+        let text = host.refused();
+        assert!(text.contains("hard links") && text.contains("/srv/own/in/name"), "{text}");
+        assert_eq!(host.sh("stat -c %u /srv/own/in/file").trim(), "0", "all or nothing");
+        host.sh("rm /srv/own/in/name");
 
-    // Somebody exchanges folders and files for links to what is outside, all the time.
-    host.sh("mkdir -p /srv/own/a /srv/own/b; touch /srv/own/a/file");
-    let race = "systemd-run -q --unit=race sh -c 'cd /srv/own; while :; do mv a ../aside; ln -s ../outside a; rm a; mv ../aside a; \
+        // Somebody exchanges folders and files for links to what is outside, all the time.
+        host.sh("mkdir -p /srv/own/a /srv/own/b; touch /srv/own/a/file");
+        let race = "systemd-run -q --unit=race sh -c 'cd /srv/own; while :; do mv a ../aside; ln -s ../outside a; rm a; mv ../aside a; \
                 rm a/file; ln -s ../../outside/file a/file; rm a/file; touch a/file; done'";
-    host.sh(race);
-    for _ in 0..10 {
-        let _ = host.try_sh("systemctl restart own");
-        host.sh("chown -hR root:root /srv/own 2>/dev/null; true");
-    }
-    host.sh("systemctl stop race");
-    assert_eq!(host.sh("stat -c %u /srv/outside /srv/outside/file"), "0\n0\n");
-    host.sh("cd /srv/own; test -e a || mv ../aside a; systemctl restart own");
-    assert_eq!(host.sh("stat -c %u:%g /srv/own /srv/own/in/file /srv/own/a"), "1500:1500\n".repeat(3));
-    assert_eq!(host.sh("stat -c %u /srv/outside /srv/outside/file"), "0\n0\n");
+        host.sh(race);
+        for _ in 0..10 {
+            let _ = host.try_sh("systemctl restart own");
+            host.sh("chown -hR root:root /srv/own 2>/dev/null; true");
+        }
+        host.sh("systemctl stop race");
+        assert_eq!(host.sh("stat -c %u /srv/outside /srv/outside/file"), "0\n0\n");
+        host.sh("cd /srv/own; test -e a || mv ../aside a; systemctl restart own");
+        assert_eq!(host.sh("stat -c %u:%g /srv/own /srv/own/in/file /srv/own/a"), "1500:1500\n".repeat(3));
+        assert_eq!(host.sh("stat -c %u /srv/outside /srv/outside/file"), "0\n0\n");
 
-    // A missing source is made, for the user.
-    host.put("own.container", &own("Volume=/srv/new/one:/data:create", ""));
-    host.wait_until("the source is made", SOON, || host.exists("/srv/new/one"));
-    host.settle();
-    assert_eq!(host.sh("stat -c %u:%a /srv/new /srv/new/one"), "0:755\n1500:755\n");
-    host.sh("docker exec own touch /data/file");
+        // A missing source is made, for the user.
+        host.put("own.container", &own("Volume=/srv/new/one:/data:create", ""));
+        host.wait_until("the source is made", SOON, || host.exists("/srv/new/one"));
+        host.settle();
+        assert_eq!(host.sh("stat -c %u:%a /srv/new /srv/new/one"), "0:755\n1500:755\n");
+        host.sh("docker exec own touch /data/file");
+    }
 }
 
 #[test]
 fn a_mount_shows_other_owners() {
-    let host = Host::with_users("idmap", Suite::Trixie);
-    // The root of these hosts is an overlayfs.
-    host.sh("mkdir -p /srv/own /srv/tmp; mount -t tmpfs none /srv/tmp; mkdir /srv/tmp/own; echo one > /srv/tmp/own/file; \
+    for suite in SUITES {
+        let host = Host::with_users("idmap", suite);
+        // The root of these hosts is an overlayfs.
+        host.sh("mkdir -p /srv/own /srv/tmp; mount -t tmpfs none /srv/tmp; mkdir /srv/tmp/own; echo one > /srv/tmp/own/file; \
          cp /srv/tmp/own/file /srv/tmp/conf; chown -R 5000:5001 /srv/tmp/own /srv/tmp/conf; chmod 600 /srv/tmp/own/file /srv/tmp/conf");
-    let mapped = own("Volume=/srv/tmp/own:/data:idmap\nVolume=/srv/tmp/conf:/conf:idmap,ro", "");
-    host.put("own.container", &mapped);
-    host.wait_active("own.service");
-    assert_eq!(host.sh("docker exec own stat -c %U:%G:%a /data/file /conf"), "web:web:600\nweb:web:600\n");
-    assert_eq!(
-        host.sh("docker exec own cat /conf; docker exec own touch /data/new; stat -c %u:%g /srv/tmp/own/new"),
-        "one\n5000:5001\n"
-    );
-    assert!(!host.try_sh("docker exec own sh -c 'echo > /conf'").ok());
-    let nothing_left = |when: &str| {
-        assert_eq!(host.sh("ls /run/sculler/mounts; grep /run/sculler /proc/self/mountinfo; true"), "", "{when}");
-    };
-    nothing_left("while it runs");
-    // A supervisor that was killed leaves it to its container.
-    let invocation = host.invocation("own.service");
-    host.sh("systemctl kill -s KILL own");
-    host.wait_until("its end", SOON, || host.invocation("own.service") != invocation || !host.is_active("own.service"));
-    host.sh("systemctl reset-failed own; systemctl restart own");
-    host.sh("systemctl stop own");
-    nothing_left("after a stop");
-    // What a crash in the middle of a start leaves goes with the next start of any.
-    host.sh(
+        let mapped = own("Volume=/srv/tmp/own:/data:idmap\nVolume=/srv/tmp/conf:/conf:idmap,ro", "");
+        host.put("own.container", &mapped);
+        host.wait_active("own.service");
+        assert_eq!(host.sh("docker exec own stat -c %U:%G:%a /data/file /conf"), "web:web:600\nweb:web:600\n");
+        assert_eq!(
+            host.sh("docker exec own cat /conf; docker exec own touch /data/new; stat -c %u:%g /srv/tmp/own/new"),
+            "one\n5000:5001\n"
+        );
+        assert!(!host.try_sh("docker exec own sh -c 'echo > /conf'").ok());
+        let nothing_left = |when: &str| {
+            assert_eq!(host.sh("ls /run/sculler/mounts; grep /run/sculler /proc/self/mountinfo; true"), "", "{when}");
+        };
+        nothing_left("while it runs");
+        // A supervisor that was killed leaves it to its container.
+        let invocation = host.invocation("own.service");
+        host.sh("systemctl kill -s KILL own");
+        host.wait_until("its end", SOON, || {
+            host.invocation("own.service") != invocation || !host.is_active("own.service")
+        });
+        host.sh("systemctl reset-failed own; systemctl restart own");
+        host.sh("systemctl stop own");
+        nothing_left("after a stop");
+        // What a crash in the middle of a start leaves goes with the next start of any.
+        host.sh(
         "mkdir -p /run/sculler/mounts/999999-0; mount --bind /srv /run/sculler/mounts/999999-0; systemctl start own",
     );
-    nothing_left("after a crash");
+        nothing_left("after a crash");
 
-    // Others are listed, and cannot be used.
-    host.sh("echo two > /srv/tmp/own/root; chmod 600 /srv/tmp/own/root");
-    let text = host.refused();
-    assert!(text.contains("cannot read and write /srv/tmp/own; run 'chown -R 5000:5001"), "{text}");
-    host.wait_until("other owners are listed", SOON, || {
-        host.sh("journalctl --sync; journalctl -u own -o cat").contains("root:root (1, such as /srv/tmp/own/root)")
-    });
-    host.mend(&text);
+        // Others are listed, and cannot be used.
+        host.sh("echo two > /srv/tmp/own/root; chmod 600 /srv/tmp/own/root");
+        let text = host.refused();
+        assert!(text.contains("cannot read and write /srv/tmp/own; run 'chown -R 5000:5001"), "{text}");
+        host.wait_until("other owners are listed", SOON, || {
+            host.sh("journalctl --sync; journalctl -u own -o cat").contains("root:root (1, such as /srv/tmp/own/root)")
+        });
+        host.mend(&text);
 
-    let ranges = own("Volume=/srv/tmp/own:/data:idmap=uids=5000-1500-10;gids=5001-1500-1,ro", "");
-    host.put("own.container", &ranges);
-    host.wait_until("the other map", SOON, || {
-        host.try_sh("chown 5003:5001 /srv/tmp/own/new; docker exec own stat -c %u:%g /data/new").stdout == "1503:1500\n"
-    });
-    host.settle();
-    let before = host.invocation("own.service");
-    host.put("own.container", &own("Volume=/srv/own:/data:idmap", ""));
-    host.wait_complaint("/srv/own lies on overlay, which cannot show other owners");
-    host.assert_untouched("own.service", &before);
-    assert!(host.sh("systemd-analyze security own.service --no-pager | tail -1").contains(" 4."));
+        let ranges = own("Volume=/srv/tmp/own:/data:idmap=uids=5000-1500-10;gids=5001-1500-1,ro", "");
+        host.put("own.container", &ranges);
+        host.wait_until("the other map", SOON, || {
+            host.try_sh("chown 5003:5001 /srv/tmp/own/new; docker exec own stat -c %u:%g /data/new").stdout
+                == "1503:1500\n"
+        });
+        host.settle();
+        let before = host.invocation("own.service");
+        host.put("own.container", &own("Volume=/srv/own:/data:idmap", ""));
+        host.wait_complaint("/srv/own lies on overlay, which cannot show other owners");
+        host.assert_untouched("own.service", &before);
+        assert!(host.sh("systemd-analyze security own.service --no-pager | tail -1").contains(" 4."));
+    }
 }
 
 #[test]
 fn the_host_gets_the_containers_user() {
-    let host = Host::with_users("host-user", Suite::Trixie);
-    host.put("own.container", &own("", "[X-Sculler]\nHostUser=require\n"));
-    host.wait_for_unit("own.service", "ActiveState", "failed", SOON);
-    let text = host.property("own.service", "StatusText");
-    assert!(text.contains("this host has no web (1500:1500)"), "{text}");
-    host.mend(&text);
-    assert_eq!(host.sh("id web"), "uid=1500(web) gid=1500(web) groups=1500(web)\n");
+    for suite in SUITES {
+        let host = Host::with_users("host-user", suite);
+        host.put("own.container", &own("", "[X-Sculler]\nHostUser=require\n"));
+        host.wait_for_unit("own.service", "ActiveState", "failed", SOON);
+        let text = host.property("own.service", "StatusText");
+        assert!(text.contains("this host has no web (1500:1500)"), "{text}");
+        host.mend(&text);
+        assert_eq!(host.sh("id web"), "uid=1500(web) gid=1500(web) groups=1500(web)\n");
 
-    host.sh("systemctl stop own; userdel web; useradd -u 1500 bob");
-    host.put("own.container", &own("", "[X-Sculler]\nHostUser=create\n"));
+        host.sh("systemctl stop own; userdel web; useradd -u 1500 bob");
+        host.put("own.container", &own("", "[X-Sculler]\nHostUser=create\n"));
+        host.settle();
+        let text = host.refused();
+        assert!(text.contains("in the image and bob on this host"), "{text}");
+        host.sh("userdel bob; systemctl restart own");
+        assert_eq!(host.sh("id web"), "uid=1500(web) gid=1500(web) groups=1500(web)\n");
+        let file = host.read("/etc/sysusers.d/sculler-web.conf");
+        assert!(file.contains("\nu web 1500:1500\n") && file.contains("own.container"), "{file}");
+        host.sh("ls -l /etc/passwd | grep -q ^-rw-r--r-- && stat -c %a /etc/sysusers.d /etc/sysusers.d/sculler-web.conf | tr '\\n' ' ' | grep -q '755 644'");
+    }
+}
+
+/// The recommended way: configuration and code on the host, of a user that is the same on both sides.
+#[test]
+fn a_web_server_runs_as_the_hosts_user() {
+    let host = Host::boot("web-user").docker().with_agent();
+    // nginx with a user web, 1500.
+    host.sh("docker pull -q nginx:latest; docker create --name base nginx:latest; cd /root; \
+         docker cp base:/etc/passwd passwd; echo web:x:1500:1500::/:/x >> passwd; docker cp passwd base:/etc/passwd; \
+         docker cp base:/etc/group group; echo web:x:1500: >> group; docker cp group base:/etc/group; \
+         docker commit --change 'USER web' base web:1; docker rm base");
+    let conf = |word: &str| {
+        let paths =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path /tmp/{name};"));
+        format!(
+            "worker_processes 1;\npid /tmp/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off; {}\nserver {{ \
+             listen 8080; location / {{ root /srv/html; }}\nlocation /v {{ return 200 {word}; }} }} }}\n",
+            paths.join(" ")
+        )
+    };
+    host.sh("mkdir -p /srv/web/conf /srv/web/html");
+    host.write("/srv/web/html/index.html", "page one");
+    host.write("/srv/web/conf/nginx.conf", &conf("one"));
+    host.sh("chown -R 1500:1500 /srv/web; chmod -R go= /srv/web");
+    host.put(
+        "web.container",
+        "[Container]\nImage=web:1\nContainerName=web\nPublishPort=8080:8080\nVolume=/srv/web/conf:/etc/nginx/live:ro\n\
+         Volume=/srv/web/html:/srv/html:ro\nExec=/usr/sbin/nginx -e stderr -c /etc/nginx/live/nginx.conf -g \"daemon off;\"\n\
+         ReloadSignal=HUP\n[X-Sculler]\nHostUser=create\nWatch=/srv/web/conf\n\
+         CheckCmd=/usr/sbin/nginx -e stderr -t -c /etc/nginx/live/nginx.conf\n[X-Fleet]\nGlobal=true\n",
+    );
+    host.wait_active("web.service");
+    let get = |path: &str| host.try_sh(&format!("curl -fsS http://127.0.0.1:8080{path}")).stdout;
+    let wait = |path: &str, text: &str| host.wait_until(text, SOON, || get(path) == text);
+    wait("/", "page one");
+    let master = host.sh("docker inspect -f '{{.State.Pid}}' web");
+    assert_eq!(host.sh(&format!("ps -o user= -p {master}")).trim(), "web");
+    assert!(host.sh("sculler user web").contains("  web (1500)  web (1500)\n"));
     host.settle();
-    let text = host.refused();
-    assert!(text.contains("in the image and bob on this host"), "{text}");
-    host.sh("userdel bob; systemctl restart own");
-    assert_eq!(host.sh("id web"), "uid=1500(web) gid=1500(web) groups=1500(web)\n");
-    let file = host.read("/etc/sysusers.d/sculler-web.conf");
-    assert!(file.contains("\nu web 1500:1500\n") && file.contains("own.container"), "{file}");
-    host.sh("ls -l /etc/passwd | grep -q ^-rw-r--r-- && stat -c %a /etc/sysusers.d /etc/sysusers.d/sculler-web.conf | tr '\\n' ' ' | grep -q '755 644'");
+    // As a deployment does that runs as the same user.
+    let write = |file: &str, text: &str| {
+        host.write("/root/new", text);
+        host.sh(&format!("chmod 644 /root/new; setpriv --reuid=web --regid=web --clear-groups cp /proc/self/fd/0 /srv/web/{file} < /root/new"));
+    };
+    write("html/index.html", "page two");
+    wait("/", "page two");
+    write("conf/nginx.conf", &conf("two"));
+    wait("/v", "two");
+    // What the user cannot read is found by the check, and nothing is reloaded.
+    host.sh("chown root:root /srv/web/conf/nginx.conf");
+    write("html/index.html", "page three");
+    host.write("/srv/web/conf/nginx.conf", &conf("three"));
+    host.sh("chmod 600 /srv/web/conf/nginx.conf");
+    host.wait_until("the check refuses it", SOON, || {
+        host.property("web.service", "StatusText").contains("not reloaded")
+    });
+    assert_eq!((get("/"), get("/v")), ("page three".to_owned(), "two".to_owned()));
+    host.sh("chown web:web /srv/web/conf/nginx.conf; touch /srv/web/conf/nginx.conf");
+    write("conf/nginx.conf", &conf("four"));
+    wait("/v", "four");
+    assert_eq!(host.sh("docker inspect -f '{{.State.Pid}}' web"), master);
 }
