@@ -135,6 +135,44 @@ fn root_in_a_container_is_warned_of() {
     host.wait_active("own.service");
     let told = host.sh("journalctl --sync; journalctl -u own -o cat");
     assert!(told.contains("runs as root and can write to /srv/own"), "{told}");
+    // Numbers need no /etc/passwd.
+    host.sh("chmod 755 /srv/own");
+    let numbers = own("Volume=/srv/own:/data:ro", "").replace("own:1", "bare:1").replace("User=web", "User=1500:1600");
+    host.put("own.container", &numbers);
+    host.wait_until("another user", SOON, || host.try_sh("docker exec own id -u").stdout == "1500\n");
+}
+
+#[test]
+fn a_large_tree_is_not_searched_twice() {
+    let host = Host::with_users("large", Suite::Trixie);
+    host.sh("for folder in $(seq 20); do mkdir -p /srv/own/$folder; cd /srv/own/$folder; touch $(seq 100); done; chown -R 1500:1500 /srv/own");
+    host.put("own.container", &own("Volume=/srv/own:/data", ""));
+    host.wait_active("own.service");
+    host.settle();
+    let is_known = || {
+        host.exists("/run/sculler/checked/own.service") && !host.sh("ls /run/sculler/checked/own.service").is_empty()
+    };
+    // What changed within the last second may have changed once more.
+    host.wait_until("it is remembered", SOON, || {
+        host.sh("systemctl restart own");
+        is_known()
+    });
+    // The one thing that folders do not tell.
+    host.sh("chown root:root /srv/own/7/7; systemctl restart own");
+    // A container that fails is looked at as a whole.
+    host.sh("docker kill own");
+    host.wait_for_unit("own.service", "ActiveState", "failed", SOON);
+    assert!(!is_known());
+    let text = host.refused();
+    assert!(text.contains("It fails at /srv/own/7/7 (root:root 0644)"), "{text}");
+    host.mend(&text);
+    host.wait_until("it is remembered again", SOON, || {
+        host.sh("systemctl restart own");
+        is_known()
+    });
+    host.sh("touch /srv/own/20/new");
+    let text = host.refused();
+    assert!(text.contains("/srv/own/20/new (root:root 0644)"), "{text}");
 }
 
 #[test]
