@@ -19,7 +19,7 @@ GENERATED = target/generated
 SHARE = $(DESTDIR)$(PREFIX)/share
 HOST = tests/host/host
 # Their ExecStart= has the binary's path
-SERVICES = sculler.service sculler-bootstrap.service sculler-sync.service
+SERVICES = sculler.service sculler-bootstrap.service sculler-sync.service sculler-tidy.service
 
 .DEFAULT_GOAL := build
 .PHONY: build binary generated target setup demo test unit-test e2e-test lint bench install install-fleetctl clean

@@ -8,7 +8,11 @@ use crate::supervise::{self, Ending};
 #[derive(Debug, clap::Args)]
 pub struct Supervise {
     /// The service
-    unit: String,
+    #[arg(required_unless_present = "tidy")]
+    unit: Option<String>,
+    /// Remove what supervisors left that were killed in the middle of a start
+    #[arg(long, conflicts_with_all = ["clean_up", "prepare"])]
+    tidy: bool,
     /// Remove what a killed supervisor left; for ExecStopPost= where systemd cannot do it itself
     #[arg(long)]
     clean_up: bool,
@@ -20,11 +24,15 @@ pub struct Supervise {
 impl Supervise {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         super::log::init();
+        let Some(unit) = self.unit.filter(|_| !self.tidy) else {
+            supervise::tidy();
+            return Ok(ExitCode::SUCCESS);
+        };
         let ending = super::block_on(async {
             Ok(match &self.prepare {
-                Some(id) => supervise::prepare(&self.unit, id).await,
-                None if self.clean_up => supervise::clean_up(&self.unit).await,
-                None => supervise::run(&self.unit).await,
+                Some(id) => supervise::prepare(&unit, id).await,
+                None if self.clean_up => supervise::clean_up(&unit).await,
+                None => supervise::run(&unit).await,
             })
         })?;
         match ending {

@@ -152,6 +152,10 @@ impl Source<'_> {
         if !required.is_empty() {
             let _ = writeln!(text, "Requires={}", required.join(" "));
         }
+        if self.needs.maps_owners {
+            // What it staged for the Engine must not outlive a supervisor that was killed, and not restarted.
+            text += "OnFailure=sculler-tidy.service\n";
+        }
         let _ = writeln!(text, "After={}", [vec!["docker.service"], services].concat().join(" "));
         if !self.needs.paths.is_empty() {
             let paths: Vec<String> = self.needs.paths.iter().map(|path| quoted(path)).collect();

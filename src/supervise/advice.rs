@@ -1,7 +1,11 @@
 //! What to do about what the Engine refuses, by the words that it and runc refuse it with. Pure.
 
 /// Signs in a message, all of which have to be in it, and what to do then.
-const ADVICE: [(&[&str], &str); 16] = [
+const ADVICE: [(&[&str], &str); 17] = [
+    (
+        &["/run/sculler/mounts/"],
+        "its mounts with idmap are made at the start of its service: use 'systemctl restart', not 'docker restart'",
+    ),
     (
         &["address already in use"],
         "another program listens there: 'ss -lntup' shows which; stop it, or choose another PublishPort=",

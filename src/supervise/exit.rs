@@ -3,6 +3,7 @@
 use crate::docker::ContainerState;
 
 use super::OWN_ERROR;
+use super::advice::with_advice;
 
 /// The exit code of the supervisor and what the status line says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub fn verdict(state: &ContainerState, asked: bool, stop_signal: Option<&str>) -
 }
 
 fn ended(state: &ContainerState) -> String {
-    let why = if state.error.is_empty() { String::new() } else { format!(": {}", state.error) };
+    let why = if state.error.is_empty() { String::new() } else { format!(": {}", with_advice(&state.error)) };
     match state.exit_code {
         code @ 129..=192 => format!("was ended by signal {} (exit code {code}){why}", signal_name(code - 128)),
         code => format!("ended with exit code {code}{why}"),

@@ -33,6 +33,7 @@ mod user;
 use std::path::{Path, PathBuf};
 
 pub use inspection::{Inspection, inspect};
+pub use owners::tidy;
 pub use prepare::run as prepare;
 
 use nix::sys::signal::{Signal, raise};

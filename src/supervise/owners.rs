@@ -133,7 +133,7 @@ pub async fn apply(
     owners: Option<&Owners>,
     body: &mut CreateBody,
 ) -> Result<Staged, Failure> {
-    let stage = Path::new(config::RUN_DIRECTORY).join(STAGE);
+    let stage = stage();
     idmap::tidy(&stage);
     let mut staged = Staged::default();
     let Some(Owners { identity, host, foreign }) = owners else { return Ok(staged) };
@@ -159,6 +159,15 @@ pub async fn apply(
         }
     }
     Ok(staged)
+}
+
+fn stage() -> PathBuf {
+    Path::new(config::RUN_DIRECTORY).join(STAGE)
+}
+
+/// Takes away what supervisors staged that were killed before they could take it away.
+pub fn tidy() {
+    idmap::tidy(&stage());
 }
 
 /// Has the Engine mount `path` in the place of a source.

@@ -250,6 +250,16 @@ fn a_mount_shows_other_owners() {
     );
         nothing_left("after a crash");
 
+        // Where nobody starts it again, it goes all the same.
+        host.sh(
+            "systemctl stop own; mkdir -p /run/sculler/mounts/999999-0; mount --bind /srv /run/sculler/mounts/999999-0",
+        );
+        host.sh("mv /srv/tmp/own /srv/tmp/away");
+        host.refused();
+        host.wait_until("it is tidied up", SOON, || !host.exists("/run/sculler/mounts/999999-0"));
+        nothing_left("after a failure");
+        host.sh("mv /srv/tmp/away /srv/tmp/own");
+
         // Others are listed, and cannot be used.
         host.sh("echo two > /srv/tmp/own/root; chmod 600 /srv/tmp/own/root");
         let text = host.refused();
