@@ -34,6 +34,10 @@ pub fn sentence(source: &Path, identity: &Identity, report: &Report, is_writable
         Some(group) => format!("add GroupAdd={group} to [Container]"),
         None => format!("run '{}'", command(source, identity, report, is_writable, host.has_setfacl)),
     };
+    // Writable is what a mount is if nobody thought of it.
+    let is_for_reading = report.failing > 0 && report.unreadable == 0 && report.way.is_empty();
+    let mend =
+        if is_for_reading { format!("{mend}, or add 'ro' to the mount if it is to be read alone") } else { mend };
     format!("The container's user {who} {cannot}; {mend}. It fails at {}{rest}", shown.join(", "))
 }
 
@@ -106,6 +110,7 @@ mod tests {
         let foreign = Report {
             first: vec![failing("/srv/web/a", 0, 0o600), failing("/srv/web/b", 7, 0o640)],
             failing: 5,
+            unreadable: 5,
             is_foreign: true,
             ..Report::default()
         };
@@ -124,7 +129,13 @@ mod tests {
         assert!(
             said("/srv/web", &both, true, true).contains("'chown -R 1500:1501 /srv/web && chmod -R u+rwX /srv/web'")
         );
-        let socket = Report { group: Some(991), failing: 1, is_foreign: true, ..Report::default() };
+        let unwritable = Report { first: Vec::new(), unreadable: 0, ..both };
+        let text = said("/srv/web", &unwritable, true, true);
+        assert!(
+            text.contains("u+rwX /srv/web', or add 'ro' to the mount if it is to be read alone. It fails"),
+            "{text}"
+        );
+        let socket = Report { group: Some(991), failing: 1, unreadable: 1, is_foreign: true, ..Report::default() };
         assert!(said("/run/docker.sock", &socket, true, true).contains("; add GroupAdd=991 to [Container]. "));
         let way = || Report { way: vec![failing("/srv", 0, 0o700), failing("/srv/in", 1500, 0)], ..Report::default() };
         let text = said("/srv/in/web", &way(), false, true);

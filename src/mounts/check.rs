@@ -58,6 +58,8 @@ pub struct Report {
     pub first: Vec<Failing>,
     /// All of them.
     pub failing: u64,
+    /// Those of them that could not be read, either.
+    pub unreadable: u64,
     /// Everything that was looked at.
     pub entries: u64,
     /// Whether something of them belongs to somebody else.
@@ -150,10 +152,12 @@ impl Walk<'_> {
         if self.allows(&file, path, wanted) {
             return;
         }
-        if !matches!(kind(found), FileType::Directory | FileType::RegularFile) && (file.mode >> 3) & wanted == wanted {
+        let is_plain = matches!(kind(found), FileType::Directory | FileType::RegularFile);
+        if !is_plain && (file.mode >> 3) & wanted == wanted {
             self.report.group = Some(file.gid);
         }
         self.report.failing += 1;
+        self.report.unreadable += u64::from(!is_plain || !self.allows(&file, path, wanted & !WRITE));
         self.report.is_foreign |= !is_owner;
         self.report.is_own |= is_owner;
         self.report.is_shut |= (file.mode >> 6) & wanted != wanted;
@@ -277,72 +281,5 @@ fn about(path: &Path, error: io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-
-    use super::*;
-
-    fn set(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    /// Those who own the tree, and those who own nothing in it.
-    #[test]
-    fn everything_below_is_looked_at() {
-        let folder = std::env::temp_dir().join(format!("sculler-check-{}", std::process::id()));
-        let inner = folder.join("inner");
-        fs::create_dir_all(&inner).unwrap();
-        fs::create_dir_all(folder.join("lost+found")).unwrap();
-        set(&folder.join("lost+found"), 0o700);
-        for number in 0..12 {
-            fs::write(inner.join(format!("{number:02}")), "").unwrap();
-            set(&inner.join(format!("{number:02}")), 0o600);
-        }
-        fs::write(folder.join("open"), "").unwrap();
-        symlink("/nowhere", folder.join("link")).unwrap();
-        [&folder, &inner].iter().for_each(|path| set(path, 0o755));
-        set(&folder.join("open"), 0o644);
-
-        let folder = canonical(&folder).unwrap();
-        let owner = fs::metadata(&folder).unwrap();
-        let somebody = Who { uid: 54321, gid: 54321, groups: Vec::new() };
-        let wish = |who: &Who, is_writable| Wish { who: who.clone(), is_writable, is_root: false, map: None };
-        let check = |who: &Who, is_writable| check(&folder, &wish(who, is_writable), &AtomicU64::new(0)).unwrap();
-        let report = check(&somebody, false);
-        let names: Vec<_> = report.first.iter().map(|failing| failing.path.file_name().unwrap().to_owned()).collect();
-        assert_eq!(
-            (report.failing, names.len(), names[0].as_bytes(), names[9].as_bytes()),
-            (12, 10, &b"00"[..], &b"09"[..])
-        );
-        assert!(report.is_foreign && !report.is_shut && report.way.is_empty());
-        assert_eq!(report.folders.len(), 3 - 1);
-        // The folders and the open file as well.
-        assert_eq!(check(&somebody, true).failing, 15);
-
-        let themselves = Who { uid: owner.uid(), gid: owner.gid(), groups: Vec::new() };
-        assert!(check(&themselves, true).is_fine());
-        // Whoever owns it can make it writable, and not read what it has shut from itself.
-        set(&folder.join("open"), 0o444);
-        assert!(check(&themselves, true).is_fine());
-        set(&folder.join("open"), 0o200);
-        let report = check(&themselves, false);
-        assert_eq!((report.failing, report.is_shut, report.is_foreign), (1, true, false));
-
-        set(&folder, 0o700);
-        let inner = canonical(&inner).unwrap();
-        let report = super::check(&inner, &wish(&somebody, false), &AtomicU64::new(0)).unwrap();
-        assert_eq!(report.way.iter().map(|failing| &failing.path).collect::<Vec<_>>(), [&folder]);
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn the_hosts_own_folders_are_not_searched() {
-        let who = Who { uid: 54321, gid: 54321, groups: Vec::new() };
-        let somebody = Wish { who, is_writable: false, is_root: false, map: None };
-        for source in ["/", "/etc", "/proc", "/sys/kernel"] {
-            let report = check(Path::new(source), &somebody, &AtomicU64::new(0)).unwrap();
-            assert_eq!((report.failing, report.entries), (0, 1), "{source}");
-        }
-    }
-}
+#[path = "check_tests.rs"]
+mod tests;

@@ -56,7 +56,7 @@ pub fn resolve(asked: &str, group_add: &[String], accounts: &Accounts) -> Result
             (identity.uid, identity.gid) = (known.uid, known.gid);
             identity.user = Some(known.name.clone());
         }
-        None if user.is_empty() || user == "root" => {}
+        None if matches!(user, "" | "0" | "root") => identity.user = Some("root".to_owned()),
         None => identity.uid = number(user).map_err(|error| error.unwrap_or(Error::NoUser(user.to_owned())))?,
     }
     if group.is_empty() {
