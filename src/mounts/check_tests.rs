@@ -67,7 +67,8 @@ fn the_kernel_says_the_same() {
     set(&folder, 0o755);
     let who = Who { uid: 1500, gid: 1600, groups: vec![4] };
     // Tag, bits and number of named users (2) and groups (8), and the mask.
-    let lists: [(&[(u16, u16, u32)], u16); 7] = [
+    type Named = [(u16, u16, u32)];
+    let lists: [(&Named, u16); 7] = [
         (&[(2, 4, 1500)], 7),
         (&[(2, 0, 1500)], 7),
         (&[(2, 7, 1500)], 5),
