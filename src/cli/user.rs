@@ -42,10 +42,13 @@ impl User {
             Some(if problem.contains(&source) { problem.clone() } else { format!("{source} {problem}") })
         });
         let problems: Vec<String> = inspection.problems.iter().cloned().chain(of_mounts).collect();
-        if !problems.is_empty() {
-            println!();
+        let warning = inspection.warning.map(|warning| format!("warning: {warning}"));
+        for (index, line) in problems.iter().chain(&warning).enumerate() {
+            if index == 0 {
+                println!();
+            }
+            println!("{line}");
         }
-        problems.iter().for_each(|problem| println!("{problem}"));
         Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -30,6 +30,8 @@ pub struct Inspection {
     pub mounts: Vec<Mount>,
     /// What does not match beside the mounts.
     pub problems: Vec<String>,
+    /// What is worth a thought, and no fault.
+    pub warning: Option<String>,
 }
 
 /// One mount.
@@ -67,7 +69,8 @@ pub async fn inspect(spec: &Container, settings: &Settings) -> Result<Inspection
     }
     let problems = host_user::problem(spec.host_user, &identity, &host);
     let problems = problems.into_iter().chain(user::names_differ(&identity, &host)).collect();
-    Ok(Inspection { identity, is_root, image, host, mounts, problems })
+    let warning = user::root_warning(spec).filter(|_| is_root);
+    Ok(Inspection { identity, is_root, image, host, mounts, problems, warning })
 }
 
 fn owners(source: &Path) -> std::io::Result<Vec<((u32, u32), u64)>> {

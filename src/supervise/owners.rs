@@ -60,9 +60,6 @@ pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Optio
         identity: &identity,
         host: &host,
     };
-    if look.is_root {
-        user::warn_of_root(spec);
-    }
     let there = || spec.mounts.iter().filter(|mount| mount.source.exists());
     if there().any(|mount| !matches!(mount.owner, Owner::Map { .. })) {
         failures.extend(user::names_differ(&identity, &host));
@@ -137,6 +134,11 @@ pub async fn apply(
     idmap::tidy(&stage);
     let mut staged = Staged::default();
     let Some(Owners { identity, host, foreign }) = owners else { return Ok(staged) };
+    if user::is_root(identity, &body.host_config)
+        && let Some(warning) = user::root_warning(spec)
+    {
+        tracing::warn!("{warning}");
+    }
     if spec.host_user == HostUser::Create {
         host_user::create(job, identity, host)?;
     }

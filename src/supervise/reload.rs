@@ -13,7 +13,7 @@ use crate::systemd::Systemd;
 use crate::unit::OnChange;
 
 use super::container::short;
-use super::{Job, engine, sources};
+use super::{Failure, Job, engine, owners, sources};
 
 /// What a command's output may add to the journal.
 const OUTPUT: usize = 8 * 1024;
@@ -69,6 +69,22 @@ enum Step {
     Restart(String),
 }
 
+impl Step {
+    /// The same where the next start would fail: then nothing is stopped for it.
+    fn unfit(self, problem: &Failure) -> Self {
+        let later = |text: String| format!("{text}; the next start would fail: {problem}");
+        match self {
+            Self::Done(text) => {
+                tracing::warn!("the next start would fail: {problem}");
+                Self::Done(later(text))
+            }
+            Self::Refused(text) => Self::Refused(later(text)),
+            Self::Failed(text) => Self::Failed(later(text)),
+            Self::Restart(why) => Self::Refused(format!("not restarted ({why}), since it could not start: {problem}")),
+        }
+    }
+}
+
 /// Reloads.
 pub async fn reload(job: &Job, id: &str) -> Reloaded {
     let begin = Instant::now();
@@ -81,7 +97,14 @@ pub async fn reload(job: &Job, id: &str) -> Reloaded {
     let mut reason = String::new();
     let step = match engine::if_up(&job.socket).await {
         None => Step::Failed("not reloaded: Docker is down".to_owned()),
-        Some(engine) => steps(job, &engine, id, spec, &files, &mut reason).await,
+        Some(engine) => {
+            let step = steps(job, &engine, id, spec, &files, &mut reason).await;
+            // What was changed may be what a start refuses.
+            match owners::check(job, spec, &engine).await {
+                Ok(_) => step,
+                Err(problem) => step.unfit(&problem),
+            }
+        }
     };
     let is_restart = matches!(step, Step::Restart(_));
     let (mut text, mut outcome) = match step {

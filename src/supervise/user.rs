@@ -61,17 +61,17 @@ pub fn is_root(identity: &Identity, host: &HostConfig) -> bool {
     identity.uid == 0 && (is_added || !is_dropped)
 }
 
-/// Says that the container is root on some of the host's paths.
-pub fn warn_of_root(spec: &Container) {
+/// What there is to say of a container that is root, if some of the host's paths are open to it.
+pub fn root_warning(spec: &Container) -> Option<String> {
     let writable = spec.mounts.iter().filter(|mount| !mount.read_only);
     let paths: Vec<String> = writable.map(|mount| mount.source.display().to_string()).collect();
-    if !paths.is_empty() {
-        tracing::warn!(
+    (!paths.is_empty()).then(|| {
+        format!(
             "The container runs as root and can write to {} of this host as root; if it need not, set User= to a user of \
              the image, or add 'ro' to the mount",
             paths.join(", ")
-        );
-    }
+        )
+    })
 }
 
 /// A name that means one number in the image and another one here.

@@ -135,11 +135,19 @@ fn root_in_a_container_is_warned_of() {
     host.wait_active("own.service");
     let told = host.sh("journalctl --sync; journalctl -u own -o cat");
     assert!(told.contains("runs as root and can write to /srv/own"), "{told}");
+    let side_by_side = host.sh("sculler user own");
+    assert!(side_by_side.contains("warning: The container runs as root"), "{side_by_side}");
     // Numbers need no /etc/passwd.
     host.sh("chmod 755 /srv/own");
-    let numbers = own("Volume=/srv/own:/data:ro", "").replace("own:1", "bare:1").replace("User=web", "User=1500:1600");
+    let numbers =
+        own("Volume=/srv/own:/data:ro,z", "").replace("own:1", "bare:1").replace("User=web", "User=1500:1600");
     host.put("own.container", &numbers);
     host.wait_until("another user", SOON, || host.try_sh("docker exec own id -u").stdout == "1500\n");
+    let told = host.sh("sculler doctor");
+    assert!(
+        told.contains("ok    selinux         not on this host: z and Z mean nothing for /srv/own of own.service"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -222,7 +230,7 @@ fn a_mount_shows_other_owners() {
         // The root of these hosts is an overlayfs.
         host.sh("mkdir -p /srv/own /srv/tmp; mount -t tmpfs none /srv/tmp; mkdir /srv/tmp/own; echo one > /srv/tmp/own/file; \
          cp /srv/tmp/own/file /srv/tmp/conf; chown -R 5000:5001 /srv/tmp/own /srv/tmp/conf; chmod 600 /srv/tmp/own/file /srv/tmp/conf");
-        let mapped = own("Volume=/srv/tmp/own:/data:idmap\nVolume=/srv/tmp/conf:/conf:idmap,ro", "");
+        let mapped = own("Volume=/srv/tmp/own:/data:idmap\nVolume=/srv/tmp/conf:/conf:idmap,ro,z", "");
         host.put("own.container", &mapped);
         host.wait_active("own.service");
         assert_eq!(host.sh("docker exec own stat -c %U:%G:%a /data/file /conf"), "web:web:600\nweb:web:600\n");
@@ -367,4 +375,17 @@ fn a_web_server_runs_as_the_hosts_user() {
     write("conf/nginx.conf", &conf("four"));
     wait("/v", "four");
     assert_eq!(host.sh("docker inspect -f '{{.State.Pid}}' web"), master);
+
+    // Nothing is stopped for files with which it could not start.
+    let restarts = host.read("/etc/sculler/units/web.container").replace("Watch=", "OnChange=restart\nWatch=");
+    host.put("web.container", &restarts);
+    host.settle();
+    let before = host.invocation("web.service");
+    host.sh("install -m 600 -o root /dev/null /srv/web/html/key; echo '# more' >> /srv/web/conf/nginx.conf");
+    host.wait_until("the restart is refused", SOON, || {
+        host.property("web.service", "StatusText").contains("not restarted")
+    });
+    host.assert_untouched("web.service", &before);
+    host.sh("rm /srv/web/html/key; echo '# and more' >> /srv/web/conf/nginx.conf");
+    host.wait_restarted("web.service", &before);
 }
