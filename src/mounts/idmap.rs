@@ -2,18 +2,17 @@
 //!
 //! Such a mount stands below /run/sculler/mounts only until the Engine has made the container's own of it.
 
-#![allow(unsafe_code)]
-
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use rustix::mount::{MoveMountFlags, UnmountFlags};
 
 use super::access::Who;
 use super::identity::Identity;
+use super::tree::detached;
 use crate::quadlet::id_map::{self, Range};
 
 /// Who is shown as whom.
@@ -61,37 +60,16 @@ pub struct Mapped {
     is_folder: bool,
 }
 
-/// Makes a mount of `source` with mapped owners. It needs CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and CAP_SETFCAP.
+/// Makes a mount of `source` with mapped owners, with the rights that [`detached`] needs.
 pub fn make(source: &Path, map: &Map) -> io::Result<Mapped> {
     let opened = rustix::fs::openat(CWD, source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     let is_folder = fs::metadata(source)?.is_dir();
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = rustix::mount::open_tree(&opened, "", flags)?;
-    let namespace = namespace_of_users(map)?;
-    let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_IDMAP,
-        attr_clr: 0,
-        propagation: libc::MS_PRIVATE,
-        userns_fd: u64::try_from(namespace.as_raw_fd()).map_err(io::Error::other)?,
-    };
-    // SAFETY: the path is a C string and the attributes are of the size that is given; the kernel only reads both.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    if result == 0 { Ok(Mapped { tree, is_folder }) } else { Err(refusal(source, io::Error::last_os_error())) }
+    let tree = detached(&opened, false, Some(map)).map_err(|error| refusal(source, error))?;
+    Ok(Mapped { tree, is_folder })
 }
 
-fn refusal(source: &Path, error: io::Error) -> io::Error {
+/// What a refusal of the kernel means.
+pub fn refusal(source: &Path, error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(libc::EINVAL) => io::Error::new(
             io::ErrorKind::Unsupported,
@@ -121,44 +99,6 @@ fn file_system(path: &Path) -> String {
     // The last of the deepest is on top.
     let found = rows.filter(|(point, _)| path.starts_with(point)).max_by_key(|(point, _)| point.len());
     found.map_or_else(|| "a file system".to_owned(), |(_, kind)| kind.to_owned())
-}
-
-/// A namespace of users with that map, which lives as long as its descriptor.
-fn namespace_of_users(map: &Map) -> io::Result<OwnedFd> {
-    let (reader, writer) = rustix::pipe::pipe()?;
-    // SAFETY: as fork(2), with a namespace of users for the child. The child calls nothing but read(2), close(2) and
-    // _exit(2), which are safe in the copy of a process with several threads.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0, 0, 0, 0) };
-    if pid == 0 {
-        // It ends with its parent, whose end of the pipe is the only one then.
-        unsafe {
-            libc::close(writer.as_raw_fd());
-            let mut byte = 0_u8;
-            libc::read(reader.as_raw_fd(), (&raw mut byte).cast(), 1);
-            libc::_exit(0);
-        }
-    }
-    if pid < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let namespace = (|| {
-        let process = PathBuf::from(format!("/proc/{pid}"));
-        write_map(&process.join("uid_map"), &map.uids)?;
-        write_map(&process.join("gid_map"), &map.gids)?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(CWD, process.join("ns/user"), flags, Mode::empty())?)
-    })();
-    drop(writer);
-    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-    }
-    namespace
-}
-
-/// The kernel takes the whole of it in one write.
-fn write_map(path: &Path, ranges: &[Range]) -> io::Result<()> {
-    let lines: String = ranges.iter().map(|Range { from, to, length }| format!("{from} {to} {length}\n")).collect();
-    fs::OpenOptions::new().write(true).open(path)?.write_all(lines.as_bytes())
 }
 
 /// Mounts that stand for the Engine; dropping them takes them away. Containers keep what they have of them.

@@ -12,3 +12,4 @@ pub mod idmap;
 pub mod image;
 pub mod remember;
 pub mod swap;
+mod tree;

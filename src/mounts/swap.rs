@@ -13,8 +13,11 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
+use rustix::mount::{MoveMountFlags, UnmountFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+
+use super::idmap::{self, Map};
+use super::tree::detached;
 
 /// One mount of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Mounted {
     /// In the container, absolute.
     pub target: String,
     pub read_only: bool,
+    /// Who is shown as whom.
+    pub map: Option<Map>,
     /// Why it can be compared alone, and not replaced.
     pub refused: Option<String>,
 }
@@ -161,8 +166,10 @@ impl Inside {
             let kind = if are_folders[1] { "folder now, and was a file" } else { "file now, and was a folder" };
             return Err(Failure::Impossible(format!("{source} is a {kind}")));
         }
-        let new = detached(&new, mount.read_only)
-            .map_err(|error| Failure::Impossible(format!("{source} cannot be mounted: {error}")))?;
+        let new = detached(&new, mount.read_only, mount.map.as_ref()).map_err(|error| {
+            let error = if mount.map.is_some() { idmap::refusal(&mount.source, error) } else { error };
+            Failure::Impossible(format!("{source} cannot be mounted: {error}"))
+        })?;
         Ok(Found::Other(Change { old, new, identity: identity(&new_stat) }))
     }
 
@@ -247,37 +254,6 @@ impl Inside {
     /// Takes off exactly the old mount; who has something of it open keeps that.
     fn take_off(&self, change: &Change) -> Result<(), Errno> {
         rustix::mount::unmount(change.old.as_raw_fd().to_string(), UnmountFlags::DETACH)
-    }
-}
-
-/// A mount of what `source` is, nowhere yet, which shares nothing with the host's.
-fn detached(source: &OwnedFd, read_only: bool) -> io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = rustix::mount::open_tree(source, "", flags)?;
-    // Without MS_PRIVATE what the container mounts in it would appear on the host.
-    let attributes = libc::mount_attr {
-        attr_set: if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 },
-        attr_clr: 0,
-        propagation: libc::MS_PRIVATE,
-        userns_fd: 0,
-    };
-    // SAFETY: the path is a C string and the attributes are of the size that is given; the kernel only reads both.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    match result {
-        0 => Ok(tree),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -407,6 +383,7 @@ mod tests {
                 source: at(source),
                 target: at(target).display().to_string(),
                 read_only: true,
+                map: None,
                 refused: None,
             };
             let mounts = [mount("conf", "in"), mount("old", "to")];

@@ -186,7 +186,8 @@ fn take(body: &mut CreateBody, mount: &BindSource, path: &Path) {
     }
 }
 
-fn map(mount: &BindSource, uids: &str, gids: &str, identity: &Identity) -> Result<Map, Failure> {
+/// Who is shown as whom in a mount.
+pub fn map(mount: &BindSource, uids: &str, gids: &str, identity: &Identity) -> Result<Map, Failure> {
     let source = mount.source.display();
     let found = mount.source.metadata().map_err(|error| Failure(format!("{source}: {error}")))?;
     Map::of(uids, gids, (found.uid(), found.gid()), identity)

@@ -4,10 +4,11 @@ use std::fs;
 use std::time::Instant;
 
 use crate::docker::Engine;
+use crate::mounts::identity::Identity;
 use crate::mounts::swap::{self, Failure, Mounted, Outcome, Way};
-use crate::quadlet::spec::{Container, Owner};
+use crate::quadlet::spec::{BindSource, Container, Owner};
 
-use super::Job;
+use super::{Job, owners, user};
 
 /// A container that is frozen while its mounts are exchanged has this file in the supervisor's folder: whoever finds it
 /// thaws the container.
@@ -24,16 +25,12 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
         Err(error) => return Err(error.to_string()),
     };
     let container = swap::Container { pid, id: id.to_owned() };
-    let mounts: Vec<Mounted> = spec
-        .mounts
-        .iter()
-        .map(|mount| Mounted {
-            source: mount.source.clone(),
-            target: mount.target.clone(),
-            read_only: mount.read_only,
-            refused: refusal(spec, &mount.target, &mount.owner),
-        })
-        .collect();
+    let is_mapped = spec.mounts.iter().any(|mount| matches!(mount.owner, Owner::Map { .. }));
+    let identity = match is_mapped {
+        true => Some(user::of(engine, spec).await.map_err(|failure| failure.to_string())?.0),
+        false => None,
+    };
+    let mounts: Vec<Mounted> = spec.mounts.iter().map(|mount| mounted(spec, mount, identity.as_ref())).collect();
     let begin = Instant::now();
     let mut outcomes = replace(&container, &mounts, Way::Beneath).await?;
     let waiting: Vec<usize> =
@@ -64,11 +61,26 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
     Ok(replaced)
 }
 
-/// Why a mount cannot be made anew beside a running container as the Engine made it.
-fn refusal(spec: &Container, target: &str, owner: &Owner) -> Option<String> {
-    if matches!(owner, Owner::Map { .. }) {
-        return Some("its owners are mapped (idmap), which is done at the start".to_owned());
+/// What the container is to have of a source.
+fn mounted(spec: &Container, mount: &BindSource, identity: Option<&Identity>) -> Mounted {
+    let (map, no_map) = match (&mount.owner, identity) {
+        (Owner::Map { uids, gids }, Some(identity)) => match owners::map(mount, uids, gids, identity) {
+            Ok(map) => (Some(map), None),
+            Err(failure) => (None, Some(failure.to_string())),
+        },
+        _ => (None, None),
+    };
+    Mounted {
+        source: mount.source.clone(),
+        target: mount.target.clone(),
+        read_only: mount.read_only,
+        map,
+        refused: no_map.or_else(|| refusal(spec, &mount.target)),
     }
+}
+
+/// Why a mount cannot be made anew beside a running container as the Engine made it.
+fn refusal(spec: &Container, target: &str) -> Option<String> {
     let options = spec.create.host_config.mounts.iter().find(|mount| mount.target == target)?.bind_options.as_ref()?;
     let propagation = options.propagation.as_deref().filter(|kind| !kind.ends_with("private"))?;
     Some(format!("it is mounted with {propagation}, which a mount of sculler's would not have"))

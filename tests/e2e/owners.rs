@@ -243,6 +243,14 @@ fn a_mount_shows_other_owners() {
             assert_eq!(host.sh("ls /run/sculler/mounts; grep /run/sculler /proc/self/mountinfo; true"), "", "{when}");
         };
         nothing_left("while it runs");
+        // What replaces the file is mapped as well, in the same container.
+        let process = host.sh("docker inspect -f '{{.State.Pid}}' own");
+        host.sh("cd /srv/tmp; echo two > new; chown 5000:5001 new; chmod 600 new; mv new conf");
+        host.wait_until("the new file is there", SOON, || host.try_sh("docker exec own cat /conf").stdout == "two\n");
+        assert_eq!(host.sh("docker exec own stat -c %U:%G:%a /conf"), "web:web:600\n");
+        assert!(!host.try_sh("docker exec own sh -c 'echo > /conf'").ok());
+        assert_eq!(host.sh("docker inspect -f '{{.State.Pid}}' own"), process);
+        nothing_left("after an exchange");
         // A supervisor that was killed leaves it to its container.
         let invocation = host.invocation("own.service");
         host.sh("systemctl kill -s KILL own");
