@@ -47,7 +47,7 @@ pub struct Mount {
 /// Looks at the users of a container's image and of this host, and at the owners of its mounts.
 pub async fn inspect(spec: &Container, settings: &Settings) -> Result<Inspection, Failure> {
     let engine = Engine::connect(&settings.docker_socket).await?;
-    let (identity, image) = user::of(&engine, spec).await?;
+    let (identity, image) = user::of(&engine, spec).await?.ok_or_else(|| user::no_image(spec))?;
     let host = host::accounts(&identity).map_err(|error| Failure(error.to_string()))?;
     let is_root = user::is_root(&identity, &spec.create.host_config);
     let look = Look { memory: None, chown_roots: &settings.chown_roots, identity: &identity, is_root, host: &host };

@@ -50,7 +50,8 @@ pub async fn check(job: &Job, spec: &Container, engine: &Engine) -> Result<Optio
     if spec.mounts.is_empty() && spec.host_user == HostUser::Ignore && !is_named {
         return Ok(None);
     }
-    let (identity, _) = user::of(engine, spec).await?;
+    // A start provides it; whoever asks at another time learns nothing.
+    let Some((identity, _)) = user::of(engine, spec).await? else { return Ok(None) };
     let host = host::accounts(&identity).map_err(|error| Failure(error.to_string()))?;
     let mut failures: Vec<String> = host_user::problem(spec.host_user, &identity, &host).into_iter().collect();
     let look = Look {

@@ -27,7 +27,10 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
     let container = swap::Container { pid, id: id.to_owned() };
     let is_mapped = spec.mounts.iter().any(|mount| matches!(mount.owner, Owner::Map { .. }));
     let identity = match is_mapped {
-        true => Some(user::of(engine, spec).await.map_err(|failure| failure.to_string())?.0),
+        true => {
+            let found = user::of(engine, spec).await.and_then(|found| found.ok_or_else(|| user::no_image(spec)));
+            Some(found.map_err(|failure| failure.to_string())?.0)
+        }
         false => None,
     };
     let mounts: Vec<Mounted> = spec.mounts.iter().map(|mount| mounted(spec, mount, identity.as_ref())).collect();

@@ -9,11 +9,9 @@ use crate::quadlet::spec::Container;
 
 use super::Failure;
 
-/// Resolves `User=`, or the user of the image, which has to be here; and the image's users, if that took them.
-pub async fn of(engine: &Engine, spec: &Container) -> Result<(Identity, Accounts), Failure> {
-    let Some(info) = engine.image(&spec.image).await? else {
-        return Err(Failure(format!("The image {} is not here; run 'docker pull {0}'", spec.image)));
-    };
+/// Resolves `User=`, or the user of the image; and the image's users, if that took them. `None` if the image is not here.
+pub async fn of(engine: &Engine, spec: &Container) -> Result<Option<(Identity, Accounts)>, Failure> {
+    let Some(info) = engine.image(&spec.image).await? else { return Ok(None) };
     let of_image = info.config.as_ref().map_or("", |config| config.user.as_str());
     let asked = spec.create.user.as_deref().unwrap_or(of_image);
     let groups = &spec.create.host_config.group_add;
@@ -22,9 +20,14 @@ pub async fn of(engine: &Engine, spec: &Container) -> Result<(Identity, Accounts
         false => Accounts::default(),
     };
     match identity::resolve(asked, groups, &accounts) {
-        Ok(identity) => Ok((identity, accounts)),
+        Ok(identity) => Ok(Some((identity, accounts))),
         Err(error) => Err(Failure(unknown(&error, &spec.image, &accounts))),
     }
+}
+
+/// What to do about an image that is not here.
+pub fn no_image(spec: &Container) -> Failure {
+    Failure(format!("The image {} is not here; run 'docker pull {0}'", spec.image))
 }
 
 /// How many names are offered.

@@ -383,6 +383,14 @@ fn a_web_server_runs_as_the_hosts_user() {
     write("conf/nginx.conf", &conf("four"));
     wait("/v", "four");
     assert_eq!(host.sh("docker inspect -f '{{.State.Pid}}' web"), master);
+    // Whom an image that is gone runs as, is no fault of the files.
+    host.sh("docker tag web:1 kept:1; docker rmi web:1");
+    write("conf/nginx.conf", &conf("five"));
+    wait("/v", "five");
+    host.wait_until("the reload is over", SOON, || host.property("web.service", "SubState") == "running");
+    let text = host.property("web.service", "StatusText");
+    assert!(text.contains("reloaded by") && !text.contains("would fail"), "{text}");
+    host.sh("docker tag kept:1 web:1");
 
     // Nothing is stopped for files with which it could not start.
     let restarts = host.read("/etc/sculler/units/web.container").replace("Watch=", "OnChange=restart\nWatch=");
