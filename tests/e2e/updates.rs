@@ -52,7 +52,7 @@ fn a_version_that_cannot_start_stops_nothing() {
             ("Pull=never\nImage=nosuch:1", "The image nosuch:1 is not here, and Pull=never"),
             ("PublishPort=81:81", "Somebody listens on 81/tcp already"),
             ("ContainerName=stranger", "'docker rm -f stranger'"),
-            ("EnvironmentFile=/etc/nosuch.env", "/etc/nosuch.env: No such file"),
+            ("EnvironmentFile=/etc/nosuch.env", "/etc/nosuch.env, which EnvironmentFile= names, cannot be read"),
         ] {
             host.put("web.container", &web("busybox", lines, ""));
             host.wait_status(&["web.service", "the old version runs on", fault]);
