@@ -197,7 +197,7 @@ impl<W: World> Agent<W> {
             Err(error) => return self.lost_systemd(&error),
         };
         self.reporter.connected();
-        let permission = self.guard.check(self.world.memory().directory, &self.look, now);
+        let permission = self.guard.check(self.world.memory().directory.as_ref(), &self.look, now);
         let plan = plan::plan(&Situation {
             resolution: &self.resolution,
             memory: self.world.memory(),
@@ -263,18 +263,21 @@ impl<W: World> Agent<W> {
             (true, Permission::Ask) => Some("it is empty, so everything stays installed"),
             _ => None,
         };
+        let known = self.world.memory().directory.as_ref();
+        let mount = known.and_then(|known| known.other_mounts(&self.look.identity).next());
+        let directory = mount.unwrap_or(&self.settings.unit_dir);
         self.reporter.removal_problem(problem.map(|problem| {
             format!(
                 "{} is another directory than before (replaced, or something is mounted or not mounted there): {problem}; \
                  if that is meant, run 'sculler reconcile --accept-removal'",
-                self.settings.unit_dir.display()
+                directory.display()
             )
         }));
         // What has just gone missing still counts as there: until that is settled, nobody knows what another directory
         // takes away.
         if !plan.wants_removal && self.look.again.is_none() {
             self.guard.settle();
-            if let Err(failure) = self.world.accept_directory(self.look.identity) {
+            if let Err(failure) = self.world.accept_directory(&self.look.identity) {
                 tracing::warn!("{failure}");
             }
         }
@@ -294,10 +297,10 @@ impl<W: World> Agent<W> {
         }
     }
 
-    /// Whether the unit directory is another one than at the last look.
+    /// Whether the unit directory, or a folder below it, is another one than at the last look.
     fn directory_changed(&self) -> bool {
-        let identity = Identity::of_directory(&self.settings.unit_dir).ok();
-        identity != Some(self.look.identity)
+        let is_another = |(path, known): (&PathBuf, &Identity)| Identity::of_directory(path).ok() != Some(*known);
+        is_another((&self.settings.unit_dir, &self.look.identity.root)) || self.look.folders.iter().any(is_another)
     }
 
     fn publish(&mut self) {

@@ -19,7 +19,7 @@ use crate::render::TargetState;
 use crate::source::inotify::Inotify;
 use crate::source::route::route;
 use crate::source::watch::Watch;
-use crate::source::{Identity, Look, ScanError, Source};
+use crate::source::{DirectoryIdentity, Identity, Look, ScanError, Source};
 use crate::status::{self, AgentStatus, Memory, RecordFiles};
 use crate::systemd::{Error, Event, Systemd};
 use crate::unit::follow::Follow;
@@ -52,7 +52,7 @@ pub trait World {
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
 
     /// Records the identity of the unit directory.
-    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure>;
+    fn accept_directory(&mut self, identity: &DirectoryIdentity) -> Result<(), Failure>;
 
     /// Records the operator's target state of the unit in `source`; `None` takes it back.
     fn set_target(&mut self, unit: &UnitName, target: Option<TargetState>, source: &Path) -> Result<(), Failure>;
@@ -249,7 +249,7 @@ impl World for Host {
         apply::preparation_over(&self.records, unit, version)
     }
 
-    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
+    fn accept_directory(&mut self, identity: &DirectoryIdentity) -> Result<(), Failure> {
         self.records
             .set_directory(&mut self.memory, identity)
             .map_err(|error| Failure::File { path: Path::new(config::STATE_DIRECTORY).join("unit-dir"), error })

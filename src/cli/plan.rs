@@ -27,8 +27,8 @@ impl Plan {
         for action in &plan.actions {
             println!("{action}");
         }
-        let known = context.memory.directory;
-        if known.is_some_and(|known| known != directory.look.identity) {
+        let known = context.memory.directory.as_ref();
+        if known.is_some_and(|known| *known != directory.look.identity) {
             println!(
                 "{} is another directory than at the last pass: removals wait for 30 s without a change, or for \
                  'sculler reconcile --accept-removal'",

@@ -29,7 +29,7 @@ use crate::unit::TextFile;
 use crate::unit::file_kind::drop_in_folder;
 use scan::Scanner;
 pub use scan::{Scan, ScanError, Silence};
-pub use stamp::Identity;
+pub use stamp::{DirectoryIdentity, Identity};
 use trust::Trust;
 
 /// How long a file's absence must last before it counts: an editor's save looks like a deletion for a moment.
@@ -41,11 +41,14 @@ pub const WRITING: Duration = Duration::from_secs(10);
 /// How often to look whether Git is done.
 const GIT_POLL: Duration = Duration::from_millis(500);
 
+/// A lock of Git's that holds up removals for longer was probably left by a Git that was killed.
+const GIT_PATIENCE: Duration = Duration::from_secs(60);
+
 /// What the unit directory says.
 #[derive(Debug, Default)]
 pub struct Look {
     /// The directory's identity.
-    pub identity: Identity,
+    pub identity: DirectoryIdentity,
     /// The files that count, previous versions included.
     pub files: BTreeMap<PathBuf, Arc<TextFile>>,
     /// Paths that say nothing now and have no previous version here: what was installed from them stays.
@@ -138,7 +141,7 @@ impl Source {
             let file = scan.files.get(&path).cloned();
             self.known.insert(path, Known { file, ..Known::default() });
         }
-        self.keep_absent(&scan.files, &scan.silent, scan.git_is_busy, now, &mut look);
+        self.keep_absent(&scan.files, &scan.silent, scan.git_lock.as_deref(), now, &mut look);
         match look.files.is_empty() {
             true => look.files = scan.files,
             false => look.files.extend(scan.files),
@@ -184,7 +187,7 @@ impl Source {
         &mut self,
         present: &BTreeMap<PathBuf, Arc<TextFile>>,
         silent: &BTreeMap<PathBuf, Silence>,
-        git_is_busy: bool,
+        git_lock: Option<&Path>,
         now: Instant,
         look: &mut Look,
     ) {
@@ -208,17 +211,23 @@ impl Source {
                 .file_name()
                 .and_then(|name| name.to_str())
                 .is_some_and(|name| present_names().contains(name) && drop_in_owner(path).is_none());
-            if is_moved || now >= since + ABSENCE && !git_is_busy {
+            if is_moved || now >= since + ABSENCE && git_lock.is_none() {
                 return false;
             }
             let until = if now >= since + ABSENCE { now + GIT_POLL } else { since + ABSENCE };
             look_again(look, until);
-            let reason = if git_is_busy {
-                "it is gone, and Git is at work (.git/index.lock); its previous version counts meanwhile"
-            } else {
-                "it is gone; its previous version counts for 2 s"
+            let problem = match git_lock {
+                Some(lock) if now >= since + GIT_PATIENCE => Problem::Refused(format!(
+                    "it is gone, but its previous version counts as long as Git is at work; if no Git is, run 'rm {}'",
+                    lock.display()
+                )),
+                Some(lock) => Problem::Waiting(format!(
+                    "it is gone, and Git is at work ({}); its previous version counts meanwhile",
+                    lock.display()
+                )),
+                None => Problem::Waiting("it is gone; its previous version counts for 2 s".to_owned()),
             };
-            look.problems.insert(path.clone(), Problem::Waiting(reason.to_owned()));
+            look.problems.insert(path.clone(), problem);
             match &known.file {
                 Some(file) => {
                     look.files.insert(path.clone(), file.clone());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::route::route;
-use super::stamp::{Identity, Stamp};
+use super::stamp::{DirectoryIdentity, Identity, Stamp};
 use super::trust::Trust;
 use super::walk::Walk;
 use crate::unit::TextFile;
@@ -37,7 +37,7 @@ pub enum ScanError {
 #[derive(Debug, Default)]
 pub struct Scan {
     /// The directory itself.
-    pub identity: Identity,
+    pub identity: DirectoryIdentity,
     /// Unit files and drop-ins that could be read.
     pub files: BTreeMap<PathBuf, Arc<TextFile>>,
     /// Those of them that are new or have changed.
@@ -50,8 +50,8 @@ pub struct Scan {
     pub folders: BTreeMap<PathBuf, Identity>,
     /// Symlinks outside of them on the way to what counts.
     pub links: BTreeSet<PathBuf>,
-    /// Whether a Git operation is under way in or above the directory.
-    pub git_is_busy: bool,
+    /// The lock of a Git operation that is under way in or above the directory.
+    pub git_lock: Option<PathBuf>,
 }
 
 /// Why a file or folder that is there says nothing.
@@ -112,11 +112,11 @@ impl Scanner {
             memory: self,
             is_trust_known,
             seen: 0,
-            scan: Scan { identity: Identity::of_directory(directory).map_err(unreadable)?, ..Scan::default() },
+            scan: Scan { identity: Identity::of_directory(directory).map_err(unreadable)?.into(), ..Scan::default() },
             trusted_folders: HashSet::new(),
             entered: HashSet::new(),
         };
-        walk.scan.git_is_busy = real.ancestors().any(|folder| folder.join(".git/index.lock").exists());
+        walk.scan.git_lock = real.ancestors().map(|folder| folder.join(".git/index.lock")).find(|lock| lock.exists());
         let result = walk.folder(directory, &metadata, None, 0);
         let Walk { mut scan, seen, .. } = walk;
         result.map_err(unreadable)?;

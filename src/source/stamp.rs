@@ -1,9 +1,10 @@
 //! What tells whether a file or folder is still the same, without reading it.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, StatxFlags};
@@ -38,6 +39,31 @@ impl Identity {
         let is_known = statx.stx_mask & StatxFlags::BTIME.bits() != 0;
         let born = statx.stx_btime.tv_sec.saturating_mul(1_000_000_000).saturating_add(statx.stx_btime.tv_nsec.into());
         Ok(Self { born: if is_known { born } else { 0 }, ..identity })
+    }
+}
+
+/// What makes the unit directory the same one: itself, and what is mounted below it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DirectoryIdentity {
+    /// Of the directory itself.
+    #[serde(flatten)]
+    pub root: Identity,
+    /// Of the folders below it that lie on another file system.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mounts: BTreeMap<PathBuf, Identity>,
+}
+
+impl DirectoryIdentity {
+    /// The folders on which something else is mounted `now`, or nothing any more.
+    pub fn other_mounts<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = &'a Path> {
+        let differs = |path: &&PathBuf| self.mounts.get(*path) != now.mounts.get(*path);
+        self.mounts.keys().chain(now.mounts.keys()).filter(differs).map(PathBuf::as_path)
+    }
+}
+
+impl From<Identity> for DirectoryIdentity {
+    fn from(root: Identity) -> Self {
+        Self { root, mounts: BTreeMap::new() }
     }
 }
 

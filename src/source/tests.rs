@@ -88,8 +88,13 @@ fn an_absence_does_not_count_while_git_is_at_work() {
     folder.write(".git/index.lock", "");
     folder.look(&mut source, start);
     fs::remove_file(folder.path("a.service")).unwrap();
-    folder.look(&mut source, start);
-    assert!(text(&folder.look(&mut source, start + 60 * SECOND), &folder.path("a.service")).is_some());
+    let problem = |look: &Look| look.problems[&folder.path("a.service")].clone();
+    assert!(matches!(problem(&folder.look(&mut source, start)), Problem::Waiting(_)));
+    // A Git that was killed leaves its lock.
+    let look = folder.look(&mut source, start + 60 * SECOND);
+    assert!(text(&look, &folder.path("a.service")).is_some());
+    let mend = format!("run 'rm {}'", folder.path(".git/index.lock").display());
+    assert!(matches!(problem(&look), Problem::Refused(reason) if reason.contains(&mend)));
     fs::remove_file(folder.path(".git/index.lock")).unwrap();
     assert!(text(&folder.look(&mut source, start + 61 * SECOND), &folder.path("a.service")).is_none());
 }

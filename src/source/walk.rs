@@ -64,7 +64,11 @@ impl Walk<'_> {
         drop_ins_of: Option<&str>,
         depth: usize,
     ) -> io::Result<()> {
-        self.scan.folders.insert(path.to_owned(), Identity::of_directory(path)?);
+        let identity = Identity::of_directory(path)?;
+        if identity.device != self.scan.identity.root.device {
+            self.scan.identity.mounts.insert(path.to_owned(), identity);
+        }
+        self.scan.folders.insert(path.to_owned(), identity);
         self.entered.insert(Identity::of(metadata));
         let mut linked = Vec::new();
         let entries = list(path)?;

@@ -12,7 +12,7 @@ use super::good::Good;
 use super::installed::Installed;
 use crate::files;
 use crate::render::TargetState;
-use crate::source::Identity;
+use crate::source::DirectoryIdentity;
 use crate::unit::{Digest, UnitName};
 
 /// What was last started of a unit, in `/run/sculler/started/NAME`: gone at reboot, as what it tells of is.
@@ -106,7 +106,7 @@ pub struct Memory {
     /// The last good versions of the units whose files have a rejected one.
     pub good: BTreeMap<UnitName, Arc<Good>>,
     /// The unit directory at the last pass that was carried out.
-    pub directory: Option<Identity>,
+    pub directory: Option<DirectoryIdentity>,
 }
 
 impl Memory {
@@ -255,10 +255,10 @@ impl RecordFiles {
     }
 
     /// Records the identity of the unit directory.
-    pub fn set_directory(&self, memory: &mut Memory, identity: Identity) -> io::Result<()> {
-        if memory.directory != Some(identity) {
-            save(&self.directory(), &identity)?;
-            memory.directory = Some(identity);
+    pub fn set_directory(&self, memory: &mut Memory, identity: &DirectoryIdentity) -> io::Result<()> {
+        if memory.directory.as_ref() != Some(identity) {
+            save(&self.directory(), identity)?;
+            memory.directory = Some(identity.clone());
         }
         Ok(())
     }

@@ -112,6 +112,35 @@ fn units_on_a_mount_run_on_when_it_is_unmounted() {
 }
 
 #[test]
+fn units_on_a_mount_below_the_directory_run_on_when_it_is_unmounted() {
+    let host = Host::boot("unmounted-below").with_agent();
+    host.make_dir("/etc/sculler/units/team");
+    host.run_sleeper("web.service");
+    host.sh("mount -t tmpfs -o mode=755 tmpfs /etc/sculler/units/team");
+    host.write("/etc/sculler/units/team/app.service", &sleeper());
+    host.wait_active("app.service");
+    host.settle();
+    let app = host.invocation("app.service");
+    let told = "/etc/sculler/units/team is another directory than before";
+    host.sh("umount /etc/sculler/units/team");
+    host.wait_told(told);
+    host.sh("systemctl restart sculler");
+    host.settle();
+    host.assert_untouched("app.service", &app);
+    assert!(host.sh("systemctl status sculler --no-pager").contains(told));
+    // Back, all is well
+    host.sh("mount -t tmpfs -o mode=755 tmpfs /etc/sculler/units/team");
+    host.write("/etc/sculler/units/team/app.service", &sleeper());
+    host.wait_until("all is well again", SOON, || host.settle().is_empty());
+    host.assert_untouched("app.service", &app);
+    host.sh("umount /etc/sculler/units/team");
+    host.wait_told(told);
+    host.accept_removal();
+    host.wait_gone("app.service");
+    host.wait_active("web.service");
+}
+
+#[test]
 fn a_directory_that_is_emptied_on_purpose_is_followed() {
     let host = Host::boot("emptied").with_agent();
     host.run_sleeper("web.service");

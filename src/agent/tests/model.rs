@@ -14,7 +14,7 @@ use crate::host::Platform;
 use crate::observe::{Observed, Query};
 use crate::plan::Action;
 use crate::render::TargetState;
-use crate::source::{Identity, Look, ScanError};
+use crate::source::{DirectoryIdentity, Identity, Look, ScanError};
 use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
 use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
 use crate::unit::follow::Follow;
@@ -273,7 +273,7 @@ impl FakeWorld {
             started: state.memory.started.clone(),
             units: state.memory.units.clone(),
             good: state.memory.good.clone(),
-            directory: state.memory.directory,
+            directory: state.memory.directory.clone(),
         };
     }
 }
@@ -295,7 +295,7 @@ impl World for FakeWorld {
             return Err(ScanError::Missing("/units".into()));
         }
         Ok(Look {
-            identity: Identity { device: 1, inode: state.directory, born: 0 },
+            identity: Identity { device: 1, inode: state.directory, born: 0 }.into(),
             files: state.files.clone(),
             fingerprint: state.files.len() as u64,
             ..Look::default()
@@ -360,9 +360,9 @@ impl World for FakeWorld {
         self.model.state().faults.get(unit).map(ToString::to_string)
     }
 
-    fn accept_directory(&mut self, identity: Identity) -> Result<(), Failure> {
-        self.model.state().memory.directory = Some(identity);
-        self.memory.directory = Some(identity);
+    fn accept_directory(&mut self, identity: &DirectoryIdentity) -> Result<(), Failure> {
+        self.model.state().memory.directory = Some(identity.clone());
+        self.memory.directory = Some(identity.clone());
         Ok(())
     }
 
