@@ -2,6 +2,7 @@
 # make test      every test, end-to-end ones on booted hosts included
 # make install   binary, units and configuration below DESTDIR, with PREFIX (/usr)
 # make install-fleetctl   the same binary under fleetctl's name as well, for scripts
+# make deb       a package for Debian and Ubuntu, in target/packages; for another machine with TARGET_ARCH=aarch64
 # make lint      formatting and warnings
 # make bench     the measured figures, beside their peers
 #
@@ -12,7 +13,8 @@ DESTDIR =
 SYSCONFDIR = /etc
 UNITDIR = $(PREFIX)/lib/systemd/system
 
-TARGET := $(shell uname -m)-unknown-linux-musl
+TARGET_ARCH := $(shell uname -m)
+TARGET = $(TARGET_ARCH)-unknown-linux-musl
 BINARY = target/$(TARGET)/release/sculler
 # Man pages and completions
 GENERATED = target/generated
@@ -90,6 +92,8 @@ endif
 
 install-fleetctl: install
 	ln -sf sculler $(DESTDIR)$(PREFIX)/bin/fleetctl
+
+include packaging/packages.mk
 
 clean:
 	cargo clean
