@@ -41,6 +41,7 @@ fn everything_is_installed_below_destdir_and_prefix_and_stays_at_an_upgrade() {
     let share = stage.join("usr/local/share");
     for (file, words) in [
         ("man/man8/sculler.8", "SCULLER 8"),
+        ("doc/sculler/examples/web.container", "[Container]"),
         ("man/man1/sculler-start.1", "no\\-block"),
         ("man/man1/sculler-list-units.1", "fields"),
         ("bash-completion/completions/sculler", "list-unit-files"),

@@ -15,6 +15,7 @@ mod containers;
 mod directory;
 mod doctor;
 mod edits;
+mod examples;
 mod failures;
 mod fleet;
 mod fleetctl;
