@@ -22,7 +22,7 @@ deb: build
 # What is built already, for those who need no build: `make deb-only BINARY=…`
 deb-only: tree $(CARGO_DEB)
 	packaging/deb/changelog $(PACKAGE_VERSION) | gzip -9n > $(TREE)/usr/share/doc/sculler/changelog.gz
-	$(CARGO_DEB) --no-build --no-strip --offline --quiet --target $(TARGET) --deb-version $(PACKAGE_VERSION) --output $(DEB)
+	$(CARGO_DEB) --no-build --no-strip --offline --quiet --target $(TARGET) $(DEB_FLAGS) --deb-version $(PACKAGE_VERSION) --output $(DEB)
 	@echo $(DEB)
 
 tree:

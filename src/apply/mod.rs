@@ -17,7 +17,7 @@ use crate::config::TARGET;
 use crate::plan::Action;
 use crate::quadlet::slice;
 use crate::render::{Desired, TargetState};
-use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord};
+use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord, outdated};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::{Digest, Facts, UnitName, UnitType};
 
@@ -181,6 +181,15 @@ impl Applier<'_> {
         };
         if started.is_some() && !self.memory.started.contains_key(name) {
             self.record_started(name, started)?;
+        }
+        // Nothing restarts because sculler, or the host, makes something else of the same file.
+        if let Some(installed) = self.memory.installed.get(name)
+            && installed.is_quadlet
+            && desired.spec.is_some()
+            && runs == Some(desired.facts.run)
+        {
+            let noted = outdated::note(self.records, &installed.folder, desired);
+            noted.map_err(|error| record_failure(name, error))?;
         }
         // The service's text may be started from the moment that it is there.
         self.records.set_spec(name, desired.spec.as_deref()).map_err(|error| record_failure(name, error))?;

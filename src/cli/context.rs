@@ -28,6 +28,8 @@ pub struct Context {
     /// As the agent last saw it.
     pub platform: Platform,
     pub memory: Memory,
+    /// Units that are rendered to something else now than when they were started, if they have not ended since.
+    outdated: BTreeSet<UnitName>,
     /// `None` if no agent ever ran since boot, or it ended.
     pub agent: Option<AgentStatus>,
 }
@@ -49,11 +51,12 @@ impl Context {
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)
             .context("the installed units cannot be read")?;
+        let outdated = status::outdated::all(&records);
         let agent = status::read(Path::new(config::RUN_DIRECTORY)).ok();
         let platform = agent.as_ref().map(|agent| agent.platform.clone()).unwrap_or_default();
         let platform = Platform { system: Some(System::read()), ..platform };
         let agent = agent.filter(|agent| is_running(agent.pid));
-        Ok(Self { settings, host, platform, memory, agent })
+        Ok(Self { settings, host, platform, memory, outdated, agent })
     }
 
     /// Looks at the unit directory as the agent would, without its patience.
@@ -75,6 +78,21 @@ impl Context {
     /// What the agent has to say of a unit.
     pub fn unit_status(&self, name: &UnitName) -> UnitStatus {
         self.agent.as_ref().and_then(|agent| agent.units.get(name.as_str())).cloned().unwrap_or_default()
+    }
+
+    /// Whether a unit was rendered to something else while it was up.
+    pub fn is_noted(&self, name: &UnitName) -> bool {
+        self.outdated.contains(name)
+    }
+
+    /// What to say of a unit that is up and is rendered to something else now than when it was started.
+    pub fn outdated(&self, name: &UnitName, state: &UnitState) -> Option<String> {
+        (self.is_noted(name) && state.is_up()).then(|| {
+            format!(
+                "outdated: this sculler, or this host as it is now, makes something else of its file than it was \
+                 started with; its next start takes that up, such as 'sculler restart {name}'"
+            )
+        })
     }
 
     /// The reload of a unit that did not end well, if nothing has happened since. Its history is for root alone.

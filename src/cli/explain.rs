@@ -80,6 +80,12 @@ pub fn explain(
         println!("  systemd: {} ({}), {}{hint}", state.active, state.sub, state.load);
         reason.iter().for_each(|reason| println!("  it said: {reason}"));
     }
+    if context.is_noted(name)
+        && let Ok(states) = super::block_on(context::states([name]))
+    {
+        let outdated = states.get(name.as_str()).and_then(|state| context.outdated(name, state));
+        outdated.iter().for_each(|outdated| println!("  {outdated}"));
+    }
     let status = context.unit_status(name);
     if let Some(kind) = status.job {
         println!("  a {kind} is under way");

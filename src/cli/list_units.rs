@@ -7,7 +7,7 @@ use super::table::{self, Cell, ListOptions, Listing};
 use crate::systemd::{ActiveState, LoadState};
 
 /// The columns; fleetctl's four come first.
-const COLUMNS: [&str; 6] = ["unit", "machine", "active", "sub", "load", "hash"];
+const COLUMNS: [&str; 7] = ["unit", "machine", "active", "sub", "load", "hash", "outdated"];
 
 /// The units installed here.
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,7 @@ impl ListUnits {
                     state.map_or("dead", |state| state.sub.as_str()).into(),
                     table::state(state.map_or(LoadState::NotFound, |state| state.load).as_str()),
                     hash.into(),
+                    state.and_then(|state| context.outdated(name, state)).map_or("-", |_| "outdated").into(),
                 ]
             })
             .collect();
@@ -49,6 +50,9 @@ impl ListUnits {
         for unit in installed.keys() {
             if let Some(event) = context.failed_reload(unit) {
                 eprintln!("{unit}: {}", event.done);
+            }
+            if let Some(outdated) = states.get(unit.as_str()).and_then(|state| context.outdated(unit, state)) {
+                eprintln!("{unit}: {outdated}");
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -119,6 +119,11 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     match states {
         Err(error) => wrong.push(error.to_string()),
         Ok(states) => {
+            for (unit, state) in &states {
+                let name = UnitName::parse(unit).ok();
+                let outdated = name.and_then(|name| context.outdated(&name, state));
+                outdated.iter().for_each(|outdated| println!("{unit}: {outdated}"));
+            }
             for (unit, _) in states.iter().filter(|(_, state)| state.active == ActiveState::Failed) {
                 wrong.push(match said.get(unit) {
                     Some(reason) => format!("{unit} has failed: {reason}"),

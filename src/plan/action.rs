@@ -38,7 +38,7 @@ impl Cause {
         match self {
             Self::New => "its file is new",
             Self::Changed => "its file changed",
-            Self::ChangedHarmlessly => "its file changed, which cannot matter to what runs",
+            Self::ChangedHarmlessly => "its text changed, which cannot matter to what runs",
             Self::StopsDifferently => "its file changed, and how it stops with it",
             Self::Gone => "nothing asks for it on this host any more",
             Self::NotStarted => "it is wanted and has not run since boot",

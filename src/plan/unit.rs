@@ -86,7 +86,12 @@ fn change(
         return Decision::default();
     }
     let started = situation.memory.started.get(name);
-    let running = started.map_or(installed.facts.run, |started| started.run);
+    let running = match started {
+        Some(started) => started.run,
+        // All records are lost, such as by a purge: what runs is adopted.
+        None if installed.lacks_spec => desired.facts.run,
+        None => installed.facts.run,
+    };
     let matters = running != desired.facts.run;
     let is_up = state.is_some_and(UnitState::is_up);
     let has_run = is_up || situation.observed.details.get(name).is_some_and(|details| details.has_run);

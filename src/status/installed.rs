@@ -23,6 +23,8 @@ pub struct Installed {
     pub text_digest: Digest,
     /// Whether it comes from a Quadlet file: then there is a spec, and maybe a slice of its own.
     pub is_quadlet: bool,
+    /// Whether that spec is lost, and with it what is known of the version.
+    pub lacks_spec: bool,
     /// What planning compares.
     pub facts: Facts,
 }
@@ -36,6 +38,7 @@ impl Installed {
             digest: desired.digest,
             text_digest: desired.text_digest,
             is_quadlet: desired.spec.is_some(),
+            lacks_spec: false,
             facts: desired.facts.clone(),
         }
     }
@@ -79,14 +82,15 @@ pub fn read(folder: &Path, name: &UnitName, records: &RecordFiles) -> io::Result
     let is_quadlet = source.extension().and_then(|suffix| suffix.to_str()).is_some_and(is_quadlet);
     let Files { files, spec } = files_of(folder, name, is_quadlet, records)?;
     let mut facts = facts(name, &files);
+    let run = spec.as_deref().and_then(spec_run);
+    let lacks_spec = is_quadlet && run.is_none();
     if is_quadlet {
-        // Without a spec that says what runs, nothing that runs is known to be as wanted.
-        facts.run = spec.as_deref().and_then(spec_run).unwrap_or(facts.run);
+        facts.run = run.unwrap_or(facts.run);
     }
     let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
     let text_digest = render::digest_of(parts);
     let digest = render::digest_with_spec(text_digest, spec.as_deref());
-    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, facts }))
+    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, lacks_spec, facts }))
 }
 
 /// What is installed of a unit.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::good::Good;
 use super::installed::Installed;
+use super::outdated;
 use crate::files;
 use crate::render::TargetState;
 use crate::source::DirectoryIdentity;
@@ -144,6 +145,16 @@ impl RecordFiles {
         self.run.join("started")
     }
 
+    /// What was started of a unit that is rendered to something else now.
+    pub fn outdated(&self, name: &UnitName) -> PathBuf {
+        self.all_outdated().join(name.as_str())
+    }
+
+    /// The folder of those.
+    pub fn all_outdated(&self) -> PathBuf {
+        self.run.join("outdated")
+    }
+
     fn units(&self) -> PathBuf {
         self.state.join("units")
     }
@@ -219,6 +230,7 @@ impl RecordFiles {
         let path = self.started().join(name.as_str());
         let Some(started) = started else {
             memory.started.remove(name);
+            outdated::clear(self, name)?;
             return files::remove(&path);
         };
         save(&path, &started)?;

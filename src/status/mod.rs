@@ -4,6 +4,7 @@ mod good;
 pub mod history;
 mod installed;
 mod memory;
+pub mod outdated;
 mod publish;
 
 pub use good::Good;

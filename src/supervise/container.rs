@@ -95,6 +95,7 @@ async fn start(
         }
     };
     reload::settle(job);
+    super::made_anew(job);
     // One that ended at once is inspected as well as one that runs.
     let container = engine.container(&id).await?.unwrap_or_else(|| Inspected { id, ..Inspected::default() });
     Ok(Started { engine, container, waiting })

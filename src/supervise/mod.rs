@@ -41,6 +41,7 @@ use nix::sys::signal::{Signal, raise};
 use crate::config;
 use crate::quadlet::Spec;
 use crate::quadlet::spec::Request;
+use crate::status::outdated;
 use crate::unit::UnitName;
 
 /// The exit code for what is wrong with the request or its surroundings, not with the container (docker-run(1)).
@@ -93,9 +94,20 @@ async fn serve(job: &Job) -> Result<Ending, Failure> {
     match &job.spec.request {
         Request::Container(container) => container::run(job, container, &mut signals).await,
         _ => tokio::select! {
-            made = resource::make(job) => made.map(|()| Ending::Code(0)),
+            made = resource::make(job) => made.map(|()| {
+                made_anew(job);
+                Ending::Code(0)
+            }),
             () = signals.stop() => Ok(Ending::Code(0)),
         },
+    }
+}
+
+/// What runs is from now on what the spec says.
+fn made_anew(job: &Job) {
+    let cleared = UnitName::parse(&job.spec.unit).map(|unit| outdated::clear(&prepare::records(), &unit));
+    if let Ok(Err(error)) = cleared {
+        tracing::warn!("{} is shown as outdated, and is not: {error}", job.spec.unit);
     }
 }
 

@@ -52,7 +52,7 @@ fn leave(path: &Path, text: &str) -> std::io::Result<()> {
     files::replace_for(path, text.as_bytes(), true)
 }
 
-fn records() -> RecordFiles {
+pub fn records() -> RecordFiles {
     RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY))
 }
 

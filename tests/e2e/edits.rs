@@ -24,7 +24,7 @@ fn an_edit_that_cannot_matter_restarts_nothing() {
         host.settle();
         host.assert_untouched("web.service", &invocation);
     }
-    host.wait_told("its file changed, which cannot matter to what runs");
+    host.wait_told("its text changed, which cannot matter to what runs");
 }
 
 #[test]

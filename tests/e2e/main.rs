@@ -30,6 +30,7 @@ mod load;
 mod names;
 mod orphans;
 mod owners;
+mod packages;
 mod quadlet_create;
 mod reload;
 mod settings;

@@ -1,0 +1,160 @@
+//! The Debian package: what its scripts do to what runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::agent::{ATTACHED, SOON, service, sleeper};
+use crate::host::{Host, Suite, sculler_binary};
+
+/// The package of the binary under test, and of a later one that renders the services of containers differently.
+struct Packages {
+    now: PathBuf,
+    later: PathBuf,
+}
+
+fn packages() -> &'static Packages {
+    static PACKAGES: OnceLock<Packages> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
+        fs::create_dir_all(&folder).expect("the folder can be made");
+        let (now, later) = (folder.join("sculler"), folder.join("sculler-later"));
+        // Of a debug build, symbols are nearly everything.
+        let stripped = Command::new("strip").arg("-o").arg(&now).arg(sculler_binary()).status();
+        assert!(stripped.expect("strip can be run").success());
+        let binary = fs::read(&now).expect("strip wrote it");
+        fs::write(&later, renders_differently(&binary)).expect("it can be written");
+        make(&["generated"]);
+        Packages { now: pack(&folder, &now, "0.1.0"), later: pack(&folder, &later, "0.1.0+later") }
+    })
+}
+
+/// Another build, whose containers' services have another key: no matter which, as long as nothing depends on it.
+fn renders_differently(binary: &[u8]) -> Vec<u8> {
+    let (key, other) = (b"KeyringMode=private", b"KeyringMode=inherit");
+    let mut changed = binary.to_vec();
+    let mut found = 0;
+    for start in 0..binary.len().saturating_sub(key.len()) {
+        if binary[start..].starts_with(key) {
+            changed[start..start + key.len()].copy_from_slice(other);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the services of containers have no KeyringMode= any more: take another key");
+    changed
+}
+
+fn pack(folder: &Path, binary: &Path, version: &str) -> PathBuf {
+    make(&[
+        "deb-only",
+        "DEB_FLAGS=--fast",
+        &format!("BINARY={}", binary.display()),
+        &format!("PACKAGES={}", folder.display()),
+        &format!("PACKAGE_VERSION={version}"),
+    ]);
+    let suffix = format!("_{version}_");
+    let files = fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path());
+    let mut packages = files.filter(|path| path.to_string_lossy().contains(&suffix));
+    packages.next().expect("make names packages by their version")
+}
+
+fn make(arguments: &[&str]) {
+    let mut make = Command::new("make");
+    make.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--no-print-directory").args(arguments);
+    // A `make test` above would pass its own options down
+    make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+    let done = make.output().expect("make can be run");
+    assert!(done.status.success(), "make {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+impl Host {
+    /// Installs a package, or upgrades to it; what dpkg said.
+    fn dpkg_install(&self, package: &Path) -> String {
+        let copied = self.path("/root/sculler.deb");
+        fs::copy(package, &copied).unwrap_or_else(|error| self.fail(&format!("{}: {error}", copied.display())));
+        self.sh("DEBIAN_FRONTEND=noninteractive dpkg -i /root/sculler.deb 2>&1")
+    }
+
+    fn outdated(&self) -> String {
+        self.sh("sculler list-units --no-legend --fields unit,outdated 2>/dev/null | sed -n 's/  *outdated$//p'")
+    }
+}
+
+/// A container that stays up.
+const WEB: &str = "[Container]\nImage=busybox\nExec=sleep 100000\nStopTimeout=1\n\n[X-Fleet]\nGlobal=true\n";
+
+#[test]
+fn what_runs_goes_on_through_upgrade_removal_purge_and_back() {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::boot("deb").suite(suite).docker().up();
+        host.dpkg_install(&packages().now);
+        assert_eq!(
+            host.sh("systemctl is-active sculler; systemctl is-enabled sculler sculler.target"),
+            "active\nenabled\nenabled\n"
+        );
+        host.put("plain.service", &sleeper());
+        host.put("quick.service", &service("/bin/true"));
+        host.put("web.container", WEB);
+        host.wait_active("plain.service");
+        host.wait_active("web.service");
+        host.wait_enabled("plain.service");
+        let units = ["plain.service", "web.service"].map(|unit| (unit, host.invocation(unit)));
+        let container = host.sh("docker ps -q --no-trunc");
+        let are_untouched = || {
+            units.iter().for_each(|(unit, invocation)| host.assert_untouched(unit, invocation));
+            assert_eq!(host.sh("docker ps -q --no-trunc"), container);
+        };
+
+        // Another version of sculler makes another service of the same file.
+        let (agent, reloads) = (host.invocation("sculler.service"), host.reloads());
+        host.dpkg_install(&packages().later);
+        assert_ne!(host.invocation("sculler.service"), agent);
+        host.wait_until("web.service is outdated", SOON, || host.outdated() == "web.service\n");
+        assert_eq!(host.settle(), Vec::<String>::new());
+        are_untouched();
+        assert!(host.read(&format!("{ATTACHED}/web.service")).contains("KeyringMode=inherit"));
+        for command in ["sculler status", "sculler status web", "sculler explain web", "sculler list-units 2>&1"] {
+            let told = host.try_sh(command).stdout;
+            assert!(told.contains("outdated: ") && told.contains("'sculler restart web.service'"), "{command}: {told}");
+        }
+        host.wait_until("systemd has read it", SOON, || host.property("web.service", "NeedDaemonReload") == "no");
+        if suite == Suite::Trixie {
+            // One of dpkg's for the units in the package, one for all that are rendered differently
+            assert_eq!(host.reloads() - reloads, 2);
+        }
+        // The way back: nothing is outdated then.
+        host.dpkg_install(&packages().now);
+        host.wait_until("nothing is outdated", SOON, || host.outdated().is_empty());
+        are_untouched();
+        host.dpkg_install(&packages().later);
+        host.wait_until("web.service is outdated again", SOON, || !host.outdated().is_empty());
+
+        // Nothing stops for a removal, and what is found again is adopted.
+        host.sh("dpkg -r sculler");
+        are_untouched();
+        host.dpkg_install(&packages().later);
+        assert_eq!(host.settle(), Vec::<String>::new());
+        are_untouched();
+        assert_eq!(host.outdated(), "web.service\n");
+
+        // A purge takes the state and not what runs, and no unit file.
+        host.sh("dpkg -P sculler");
+        are_untouched();
+        assert_eq!(host.sh("ls /etc/sculler; ls -d /var/lib/sculler /run/sculler 2>/dev/null || true"), "units\n");
+        assert!(host.exists("/etc/sculler/units/web.container"));
+        host.dpkg_install(&packages().now);
+        assert_eq!(host.settle(), Vec::<String>::new());
+        are_untouched();
+        assert!(host.sh("sculler status").contains("3 taken"));
+
+        // The next start takes up what is rendered now.
+        host.dpkg_install(&packages().later);
+        host.wait_until("web.service is outdated", SOON, || !host.outdated().is_empty());
+        host.sh("systemctl restart web.service");
+        assert_eq!(host.outdated(), "");
+        assert_ne!(host.sh("docker ps -q --no-trunc"), container);
+        host.take_out("web.container");
+        host.wait_gone("web.service");
+    }
+}
