@@ -17,7 +17,7 @@ use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
 use crate::status::history::{self, Event};
 use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
-use crate::systemd::{ActiveState, Systemd, UnitState};
+use crate::systemd::{self, ActiveState, Systemd, UnitState};
 use crate::unit::glob::Glob;
 use crate::unit::{Unit, UnitName};
 
@@ -99,7 +99,9 @@ impl Context {
     pub fn failed_reload(&self, name: &UnitName) -> Option<Event> {
         let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
         let events = history::read(&records.of_unit(name)).ok()?;
-        history::failed_reload(&events).cloned()
+        // What was started since has read its files.
+        let is_over = |event: &&Event| systemd::started_at(name.as_str()).is_some_and(|started| started > event.time);
+        history::failed_reload(&events).filter(|event| !is_over(event)).cloned()
     }
 
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.

@@ -106,7 +106,7 @@ pub fn explain(
     if let Some(event) = context.failed_reload(name) {
         println!("  {} ({} ago)", event.done, since(event.time));
         event.reason.lines().for_each(|line| println!("    {line}"));
-        println!("  what runs has not taken up its files; it will as soon as they change");
+        println!("  what runs has not taken up its files; it will as soon as they, their owners or modes change");
     }
     if context.agent.is_none() {
         println!("  the agent is not running, so changes wait; run 'systemctl start sculler'");

@@ -4,16 +4,19 @@
 //! written here.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Changes;
 use super::check;
 use crate::config;
 use crate::files;
 use crate::status::history::{self, Event, Outcome, What};
-use crate::systemd::{ActiveState, Error, Systemd};
+use crate::systemd::{ActiveState, Error, Systemd, UnitState};
 use crate::unit::follow::{Actor, Follow};
 use crate::unit::{OnChange, UnitName};
+
+/// How often a unit is looked at that is on its way up.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// How many of the files that changed are named in a record.
 const FILES: usize = 20;
@@ -30,7 +33,7 @@ pub async fn act(unit: &UnitName, follow: &Follow, changes: &Changes) {
     let mut files: Vec<PathBuf> = changes.files.iter().chain(&changes.environment).cloned().collect();
     let count = files.len();
     files.truncate(FILES);
-    match is_up(unit).await {
+    match comes_up(unit).await {
         Ok(true) => {}
         Ok(false) => return,
         Err(error) => {
@@ -62,9 +65,9 @@ pub async fn act(unit: &UnitName, follow: &Follow, changes: &Changes) {
             let begin = Instant::now();
             let (done, result, reason) = by_agent(unit, follow.on_change, check, service).await;
             match result {
-                Outcome::Done => tell!(info, unit, "{cause} changed: {unit} {done}"),
-                _ if reason.is_empty() => tell!(error, unit, "{cause} changed: {unit} {done}"),
-                _ => tell!(error, unit, "{cause} changed: {unit} {done}\n{reason}"),
+                Outcome::Done => tell!(info, unit, "{unit}: {done} ({cause} changed)"),
+                _ if reason.is_empty() => tell!(error, unit, "{unit}: {done} ({cause} changed)"),
+                _ => tell!(error, unit, "{unit}: {done} ({cause} changed)\n{reason}"),
             }
             let event = Event::now(What::Reload, done, begin.elapsed(), result).because_of(files).since(reason);
             let folder = Path::new(config::STATE_DIRECTORY).join("units").join(unit.as_str());
@@ -75,12 +78,31 @@ pub async fn act(unit: &UnitName, follow: &Follow, changes: &Changes) {
     }
 }
 
-/// A unit that is down reads its files when it starts.
 async fn is_up(unit: &UnitName) -> Result<bool, Error> {
-    let states = Systemd::connect().await?.states(&[unit.as_str()]).await?;
-    Ok(states.get(unit.as_str()).is_some_and(|state| {
-        matches!(state.active, ActiveState::Active | ActiveState::Reloading | ActiveState::Refreshing)
-    }))
+    Ok(state(&Systemd::connect().await?, unit).await?.is_some_and(|state| is_running(&state)))
+}
+
+/// Whether a unit is up, as soon as that is settled. One that is down reads its files when it starts; one that is on its way
+/// may have read them already, and cannot be reloaded yet.
+async fn comes_up(unit: &UnitName) -> Result<bool, Error> {
+    let systemd = Systemd::connect().await?;
+    loop {
+        match state(&systemd, unit).await? {
+            Some(state) if is_running(&state) => return Ok(true),
+            Some(state) if state.active == ActiveState::Activating && !state.sub.starts_with("auto-restart") => {
+                tokio::time::sleep(ON_ITS_WAY).await;
+            }
+            _ => return Ok(false),
+        }
+    }
+}
+
+async fn state(systemd: &Systemd, unit: &UnitName) -> Result<Option<UnitState>, Error> {
+    Ok(systemd.states(&[unit.as_str()]).await?.remove(unit.as_str()))
+}
+
+fn is_running(state: &UnitState) -> bool {
+    matches!(state.active, ActiveState::Active | ActiveState::Reloading | ActiveState::Refreshing)
 }
 
 async fn by_supervisor(unit: &UnitName, files: &[PathBuf]) -> Result<(), String> {
@@ -110,7 +132,7 @@ async fn by_agent(
 ) -> (String, Outcome, String) {
     if on_change == OnChange::None {
         return (
-            "was left alone: there is no ExecReload=, and no OnChange=restart".into(),
+            "nothing to do: there is no ExecReload=, and no OnChange=restart".into(),
             Outcome::Done,
             String::new(),
         );
@@ -118,7 +140,7 @@ async fn by_agent(
     if !check.is_empty()
         && let Err(complaint) = check::run(unit, check, service).await
     {
-        return (format!("is not reloaded: {}", complaint.sentence), Outcome::Refused, complaint.output);
+        return (format!("not reloaded: {}", complaint.sentence), Outcome::Refused, complaint.output);
     }
     let job = Systemd::finish(async |systemd| match on_change {
         OnChange::Restart => systemd.restart(unit.as_str()).await,
@@ -128,12 +150,14 @@ async fn by_agent(
     match job.await {
         Ok(result) if result == "done" => match is_up(unit).await {
             Ok(false) if on_change == OnChange::Reload => {
-                (format!("went down by its {word}"), Outcome::Failed, String::new())
+                (format!("it went down by its {word}"), Outcome::Failed, String::new())
             }
-            _ => (format!("was {word}ed"), Outcome::Done, String::new()),
+            _ => (format!("{word}ed"), Outcome::Done, String::new()),
         },
-        Ok(result) => (format!("failed to {word} (result '{result}')"), Outcome::Failed, String::new()),
-        Err(error) => (format!("failed to {word}: {error}"), Outcome::Failed, String::new()),
+        Ok(result) => {
+            (format!("{word} failed (result '{result}'); see 'journalctl -u {unit}'"), Outcome::Failed, String::new())
+        }
+        Err(error) => (format!("{word} failed: {error}"), Outcome::Failed, String::new()),
     }
 }
 

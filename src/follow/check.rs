@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::complaint;
 use crate::config;
 use crate::files;
 use crate::systemd::Systemd;
@@ -44,9 +45,8 @@ pub async fn run(unit: &UnitName, check: &[String], service: &[(String, String)]
         Ok(result) if result == "done" => Ok(()),
         Ok(result) => {
             let how = if result == "timeout" { "did not end within 60 s" } else { "failed" };
-            // The first says what is wrong, the others what followed from it.
-            let first = printed.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
-            Err(Complaint { sentence: format!("CheckCmd= '{shown}' {how}{first}"), output: printed })
+            let line = complaint::line(&printed).map(|line| format!(": {line}")).unwrap_or_default();
+            Err(Complaint { sentence: format!("CheckCmd= '{shown}' {how}{line}"), output: printed })
         }
         Err(error) => Err(complain(format!("CheckCmd= '{shown}' cannot be run: {error}"))),
     }

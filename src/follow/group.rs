@@ -22,6 +22,9 @@ const GIT_AT_MOST: Duration = Duration::from_secs(600);
 /// How often what cannot be watched is looked at.
 const POLL: Duration = Duration::from_secs(30);
 
+/// Of a large tree more seldom: it may take this part of the time.
+const POLL_SHARE: u32 = 50;
+
 /// The digest of each path when it was last told of, over restarts of the agent.
 pub type Digests = BTreeMap<PathBuf, u64>;
 
@@ -35,6 +38,10 @@ pub struct Group {
     /// Something is being done because of the last look.
     pub is_busy: bool,
     poll: Option<Instant>,
+    /// Whether the folders in which globs find more are watched.
+    is_glob_watched: bool,
+    /// Got another owner, mode or access control list since the last look.
+    granted: Option<PathBuf>,
 }
 
 /// Why a path is watched.
@@ -58,6 +65,8 @@ struct Root {
     is_touched: bool,
     /// Something on the way to it may have been replaced.
     is_moved: bool,
+    /// Whether the way to it is watched.
+    is_way_watched: bool,
 }
 
 /// What has changed of a unit.
@@ -71,7 +80,16 @@ pub struct Changes {
 impl Group {
     /// Watches what `follow` says, and compares it with what was known of it before.
     pub fn new(number: u32, follow: Arc<Follow>, known: &Digests, watches: &mut Watches) -> (Self, Changes) {
-        let mut group = Self { follow, number, roots: Vec::new(), burst: None, is_busy: false, poll: None };
+        let mut group = Self {
+            follow,
+            number,
+            roots: Vec::new(),
+            burst: None,
+            is_busy: false,
+            poll: None,
+            is_glob_watched: true,
+            granted: None,
+        };
         let mut changes = Changes::default();
         for (path, kind) in group.paths(watches) {
             group.add(path, kind, watches);
@@ -84,7 +102,7 @@ impl Group {
                 changes.add(root.kind, vec![root.path.clone()]);
             }
         }
-        group.plan_poll();
+        group.plan_poll(Duration::ZERO, watches);
         (group, changes)
     }
 
@@ -119,10 +137,11 @@ impl Group {
                 }
             }
             Place::Node(root, node) => {
-                let Some(name) = name.filter(|name| !ignores(name)) else { return };
+                if name.is_none_or(ignores) {
+                    return;
+                }
                 let (number, follow) = (self.number, self.follow.clone());
                 let Some(Root { tree: Some(tree), is_touched, .. }) = self.roots.get_mut(root as usize) else { return };
-                let _ = name;
                 tree.touch(node);
                 *is_touched = true;
                 if is_folder {
@@ -131,6 +150,37 @@ impl Group {
                 self.wake();
             }
         }
+    }
+
+    /// Something at `place` has another owner, mode or access control list. Contents stay, so this matters only to a unit
+    /// that could not take up what its files say.
+    pub fn attributes(&mut self, place: Place, name: Option<&OsStr>) {
+        if self.is_busy || name.is_some_and(|name| ignores(&self.follow, name)) {
+            return;
+        }
+        let path = match place {
+            Place::Glob => return,
+            Place::Way(root) => self.roots.get(root as usize).map(|root| root.path.clone()),
+            Place::Node(root, node) => {
+                let tree = self.roots.get(root as usize).and_then(|root| root.tree.as_ref());
+                tree.and_then(|tree| Some(tree.path(node).join(name?)))
+            }
+        };
+        if path.is_some() {
+            self.granted = path;
+            self.wake();
+        }
+    }
+
+    /// What [`Self::attributes`] told of since the last look.
+    pub fn granted(&mut self) -> Option<Changes> {
+        self.granted.take().map(|path| Changes { files: vec![path], environment: Vec::new() })
+    }
+
+    /// What was to be done because of the last look is done. What that itself did to files counts for nothing.
+    pub fn done(&mut self) {
+        self.is_busy = false;
+        self.granted = None;
     }
 
     /// A watched folder is gone.
@@ -169,16 +219,17 @@ impl Group {
 
     /// Looks what has changed, if it is time.
     pub fn look(&mut self, now: Instant, watches: &mut Watches) -> Option<Changes> {
-        if self.poll.is_some_and(|poll| poll <= now) {
+        let is_poll = self.poll.is_some_and(|poll| poll <= now);
+        if self.roots.iter().any(|root| (is_poll || root.is_touched) && git_is_busy(&root.path)) {
+            self.burst = self.burst.map(|_| (now, now));
+            self.poll = self.poll.map(|poll| if is_poll { now + self.follow.settle } else { poll });
+            return None;
+        }
+        if is_poll {
+            watches.forget_problem(self.number);
             for root in &mut self.roots {
                 (root.is_moved, root.is_touched) = (true, true);
                 root.tree.iter_mut().for_each(Tree::touch_all);
-            }
-        } else {
-            self.burst?;
-            if self.roots.iter().any(|root| root.is_touched && git_is_busy(&root.path)) {
-                self.burst = Some((now, now));
-                return None;
             }
         }
         self.burst = None;
@@ -190,7 +241,7 @@ impl Group {
                 changes.add(kind, self.look_at(index as u32, watches));
             }
         }
-        self.plan_poll();
+        self.plan_poll(now.elapsed(), watches);
         (!changes.is_empty()).then_some(changes)
     }
 
@@ -200,6 +251,7 @@ impl Group {
             self.close_root(index as u32, watches);
         }
         watches.close(self.number, Place::Glob);
+        watches.forget_problem(self.number);
     }
 
     fn close_root(&mut self, index: u32, watches: &mut Watches) {
@@ -211,14 +263,17 @@ impl Group {
     }
 
     /// Every path that is to be watched now; the folders in which globs find more are watched.
-    fn paths(&self, watches: &mut Watches) -> Vec<(PathBuf, Kind)> {
+    fn paths(&mut self, watches: &mut Watches) -> Vec<(PathBuf, Kind)> {
         let mut paths: Vec<(PathBuf, Kind)> = Vec::new();
+        self.is_glob_watched = true;
         for path in &self.follow.watch {
             match pattern::is_glob(path) {
                 false => paths.push((path.clone(), Kind::Content)),
                 true => {
                     let (_, folders) = pattern::expand(path);
-                    folders.iter().for_each(|folder| watches.add(folder, self.number, Place::Glob, None));
+                    for folder in folders {
+                        self.is_glob_watched &= watches.add(&folder, self.number, Place::Glob, None);
+                    }
                     // Again: what came before a folder was watched is found now.
                     paths.extend(pattern::expand(path).0.into_iter().map(|path| (path, Kind::Content)));
                 }
@@ -257,8 +312,16 @@ impl Group {
 
     fn add(&mut self, path: PathBuf, kind: Kind, watches: &mut Watches) {
         let index = self.roots.len() as u32;
-        let root = Root { path, kind, place: None, tree: None, digest: 0, is_touched: false, is_moved: true };
-        self.roots.push(root);
+        self.roots.push(Root {
+            path,
+            kind,
+            place: None,
+            tree: None,
+            digest: 0,
+            is_touched: false,
+            is_moved: true,
+            is_way_watched: true,
+        });
         self.look_at(index, watches);
     }
 
@@ -268,7 +331,7 @@ impl Group {
         let root = &mut self.roots[index as usize];
         let mut around = Around { watches, follow: &follow, group: number, root: index };
         if std::mem::take(&mut root.is_moved) {
-            watch_way(&root.path, number, index, around.watches);
+            root.is_way_watched = watch_way(&root.path, number, index, around.watches);
         }
         // Nothing is there: that lasts for a moment, or nobody can do anything about it. What was there before counts.
         let Ok(metadata) = fs::metadata(&root.path) else { return Vec::new() };
@@ -303,9 +366,15 @@ impl Group {
         }
     }
 
-    fn plan_poll(&mut self) {
-        let is_unwatched = self.roots.iter().filter_map(|root| root.tree.as_ref()).any(Tree::has_unwatched);
-        self.poll = is_unwatched.then(|| Instant::now() + POLL);
+    /// `took`: how long the last look did.
+    fn plan_poll(&mut self, took: Duration, watches: &mut Watches) {
+        let is_watched = |root: &Root| root.is_way_watched && !root.tree.as_ref().is_some_and(Tree::has_unwatched);
+        if self.is_glob_watched && self.roots.iter().all(is_watched) {
+            watches.forget_problem(self.number);
+            self.poll = None;
+        } else if self.poll.is_none_or(|poll| poll <= Instant::now()) {
+            self.poll = Some(Instant::now() + POLL.max(took * POLL_SHARE));
+        }
     }
 }
 
@@ -326,15 +395,17 @@ impl Changes {
     }
 }
 
-/// Watches every folder in which a step of the way to `path` could be replaced.
-fn watch_way(path: &Path, group: u32, root: u32, watches: &mut Watches) {
+/// Watches every folder in which a step of the way to `path` could be replaced; whether all of them can be.
+fn watch_way(path: &Path, group: u32, root: u32, watches: &mut Watches) -> bool {
     watches.close(group, Place::Way(root));
+    let mut is_watched = true;
     for place in route(path) {
         for (step, above) in place.ancestors().zip(place.ancestors().skip(1)) {
             let name: Option<OsString> = step.file_name().map(OsStr::to_owned);
-            watches.add(above, group, Place::Way(root), name);
+            is_watched &= watches.add(above, group, Place::Way(root), name);
         }
     }
+    is_watched
 }
 
 /// Whether Git is at work in or above a path: a checkout is one change, however long it takes. What lies there for longer, Git
@@ -344,7 +415,13 @@ fn git_is_busy(path: &Path) -> bool {
         let modified = fs::metadata(lock).and_then(|metadata| metadata.modified()).ok();
         modified.is_some_and(|at| at.elapsed().is_ok_and(|age| age < GIT_AT_MOST))
     };
-    path.ancestors().any(|folder| is_young(folder.join(".git/index.lock")))
+    path.ancestors().map(|folder| folder.join(".git")).any(|git| match fs::read_to_string(&git) {
+        // A worktree's (gitrepository-layout(5)).
+        Ok(text) => text
+            .strip_prefix("gitdir: ")
+            .is_some_and(|own| is_young(git.with_file_name(own.trim_end_matches('\n')).join("index.lock"))),
+        Err(_) => is_young(git.join("index.lock")),
+    })
 }
 
 fn ignores(follow: &Follow, name: &OsStr) -> bool {

@@ -5,6 +5,7 @@
 
 mod act;
 mod check;
+pub mod complaint;
 mod group;
 mod pattern;
 mod thread;

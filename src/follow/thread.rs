@@ -10,8 +10,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::group::{Changes, Digests, Group};
 use super::watches::Watches;
+use crate::config;
 use crate::files;
 use crate::source::inotify::{Event, Inotify};
+use crate::status::history;
+use crate::systemd;
 use crate::unit::UnitName;
 use crate::unit::follow::Follow;
 
@@ -100,19 +103,22 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.look();
-            if self.problem != self.watches.problem {
-                self.problem.clone_from(&self.watches.problem);
-                let _ = self.told.send(Told::Problem(self.problem.clone()));
+            let problem = self.watches.problem();
+            if self.problem != problem {
+                self.problem.clone_from(&problem);
+                let _ = self.told.send(Told::Problem(problem));
             }
         }
     }
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(Event::Changed { folder, name, is_folder }) => {
+            Message::Event(Event::Changed { folder, name, is_folder, only_attributes }) => {
                 for (number, place) in self.watches.of(folder, name.as_deref()) {
-                    if let Some((_, group)) = self.groups.get_mut(&number) {
-                        group.event(place, name.as_deref(), is_folder, &mut self.watches);
+                    let Some((_, group)) = self.groups.get_mut(&number) else { continue };
+                    match only_attributes {
+                        true => group.attributes(place, name.as_deref()),
+                        false => group.event(place, name.as_deref(), is_folder, &mut self.watches),
                     }
                 }
             }
@@ -127,7 +133,7 @@ impl Thread {
             Message::Follow(units) => self.follow(units),
             Message::Done(unit) => {
                 if let Some((_, group)) = self.numbers.get(&unit).and_then(|number| self.groups.get_mut(number)) {
-                    group.is_busy = false;
+                    group.done();
                 }
             }
         }
@@ -157,9 +163,6 @@ impl Thread {
         for (unit, follow) in units {
             self.add(unit, follow);
         }
-        if self.groups.is_empty() {
-            self.watches.problem = None;
-        }
     }
 
     fn add(&mut self, unit: UnitName, follow: Arc<Follow>) {
@@ -187,9 +190,12 @@ impl Thread {
         let now = Instant::now();
         let mut groups = std::mem::take(&mut self.groups);
         for (unit, group) in groups.values_mut() {
-            if group.due().is_some_and(|due| due <= now)
-                && let Some(changes) = group.look(now, &mut self.watches)
-            {
+            if group.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let granted = group.granted();
+            let changes = group.look(now, &mut self.watches);
+            if let Some(changes) = changes.or_else(|| granted.filter(|_| is_unwell(unit))) {
                 self.tell(unit, group, changes);
             }
         }
@@ -213,4 +219,12 @@ impl Thread {
             tracing::warn!("{}: {error}", Path::display(&self.folder));
         }
     }
+}
+
+/// Whether the last reload of what runs did not end well: then another owner or mode of its files may be what it needs.
+fn is_unwell(unit: &UnitName) -> bool {
+    let folder = Path::new(config::STATE_DIRECTORY).join("units").join(unit.as_str());
+    let events = history::read(&folder).unwrap_or_default();
+    let started = systemd::started_at(unit.as_str());
+    history::failed_reload(&events).is_some_and(|event| started.is_some_and(|started| started < event.time))
 }

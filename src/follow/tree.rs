@@ -178,7 +178,8 @@ impl Tree {
         }
     }
 
-    fn path(&self, node: Node) -> PathBuf {
+    /// Where the folder of a node is.
+    pub fn path(&self, node: Node) -> PathBuf {
         let mut names = Vec::new();
         let mut at = node;
         while at != TOP {

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::tree::Node;
 use crate::source::inotify::{self, Inotify, Listener, Watched};
-use crate::source::watch::LIMIT_HINT;
 
 /// How many folders are watched; what is beyond that is looked at from time to time.
 const MOST: usize = 50_000;
@@ -30,31 +29,34 @@ pub struct Watches {
     places: BTreeSet<(Watched, u32, Place)>,
     /// The names that matter of folders on ways.
     names: BTreeMap<(u32, Place), Vec<(Watched, OsString)>>,
-    /// Why something is not watched.
-    pub problem: Option<String>,
+    /// Why something of a group is not watched.
+    problems: BTreeMap<u32, String>,
 }
 
 impl Watches {
     pub fn new(inotify: Inotify, listener: Listener) -> Self {
-        Self { inotify, listener, places: BTreeSet::new(), names: BTreeMap::new(), problem: None }
+        Self { inotify, listener, places: BTreeSet::new(), names: BTreeMap::new(), problems: BTreeMap::new() }
     }
 
-    /// Watches a folder for what has `name` in it, or for everything.
-    pub fn add(&mut self, path: &Path, group: u32, place: Place, name: Option<OsString>) {
-        // What is not there yet appears in the folder above, which is watched as well.
-        let Ok(folder) = self.inotify.add(path, self.listener, false) else { return };
+    /// Watches a folder for what has `name` in it, or for everything; whether it can be watched, if it is there.
+    pub fn add(&mut self, path: &Path, group: u32, place: Place, name: Option<OsString>) -> bool {
+        let folder = match self.inotify.add(path, self.listener, true) {
+            Ok(folder) => folder,
+            Err(error) => return !self.is_problem(path, group, &error),
+        };
         self.places.insert((folder, group, place));
         let name = name.unwrap_or_default();
         let names = self.names.entry((group, place)).or_default();
         if !names.iter().any(|known| *known == (folder, name.clone())) {
             names.push((folder, name));
         }
+        true
     }
 
     /// Watches a folder of a tree.
     pub fn add_node(&mut self, path: &Path, group: u32, root: u32, node: Node) -> Option<Watched> {
         if self.places.len() >= MOST {
-            self.problem.get_or_insert_with(|| {
+            self.problems.entry(group).or_insert_with(|| {
                 format!(
                     "more than {MOST} folders are watched: those in {} and others are looked at every 30 s; name fewer \
                      by Watch=",
@@ -63,21 +65,36 @@ impl Watches {
             });
             return None;
         }
-        match self.inotify.add(path, self.listener, false) {
+        match self.inotify.add(path, self.listener, true) {
             Ok(folder) => {
                 self.places.insert((folder, group, Place::Node(root, node)));
                 Some(folder)
             }
             Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    let hint = if inotify::is_limit(&error) { LIMIT_HINT } else { "" };
-                    self.problem.get_or_insert_with(|| {
-                        format!("{} cannot be watched ({error}), so it is looked at every 30 s{hint}", path.display())
-                    });
-                }
+                self.is_problem(path, group, &error);
                 None
             }
         }
+    }
+
+    /// What is not there yet is no problem: it appears in the folder above, which is watched as well.
+    fn is_problem(&mut self, path: &Path, group: u32, error: &io::Error) -> bool {
+        if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+            return false;
+        }
+        let problem = || inotify::unwatched(path, error, "it is looked at every 30 s");
+        self.problems.entry(group).or_insert_with(problem);
+        true
+    }
+
+    /// Why something is not watched.
+    pub fn problem(&self) -> Option<String> {
+        self.problems.values().next().cloned()
+    }
+
+    /// Everything of a group is watched, or is yet to be tried.
+    pub fn forget_problem(&mut self, group: u32) {
+        self.problems.remove(&group);
     }
 
     /// A folder is not watched for this any more.

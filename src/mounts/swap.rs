@@ -6,9 +6,11 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxAttributes, StatxFlags};
@@ -18,6 +20,9 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::idmap::{self, Map};
 use super::tree::detached;
+
+/// As many symlinks as the kernel follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
 
 /// One mount of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +117,12 @@ struct Change {
     identity: (u32, u32, u64),
 }
 
+/// Where a mount is in the container.
+struct Target {
+    place: OwnedFd,
+    is_over_link: bool,
+}
+
 /// A container's mounts, seen from outside.
 struct Inside {
     root: OwnedFd,
@@ -147,7 +158,7 @@ impl Inside {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
             Err(error) => return Err(Failure::Impossible(format!("{source}: {error}"))),
         };
-        let old = self.target(mount)?;
+        let Target { place: old, is_over_link } = self.target(mount)?;
         let (old_stat, new_stat) = (stat(old.as_fd(), mount)?, stat(new.as_fd(), mount)?);
         if identity(&old_stat) == identity(&new_stat) {
             return Ok(Found::Same);
@@ -156,6 +167,9 @@ impl Inside {
             return Err(Failure::Impossible(reason.clone()));
         }
         let target = &mount.target;
+        if is_over_link {
+            return Err(Failure::Impossible(format!("{target} leads over a symbolic link in the container")));
+        }
         if old_stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
             self.check(old_stat.stx_mnt_id, mount)?;
         } else {
@@ -173,20 +187,38 @@ impl Inside {
         Ok(Found::Other(Change { old, new, identity: identity(&new_stat) }))
     }
 
-    /// What is at the target, on top. The container may plant symbolic links there: none is followed. Step by step, since
-    /// RestrictSUIDSGID= takes openat2(2) away.
-    fn target(&self, mount: &Mounted) -> Result<OwnedFd, Failure> {
+    /// What is at the target, on top. Symbolic links lead where they lead in the container, which may have planted them.
+    /// Step by step, since RestrictSUIDSGID= takes openat2(2) away.
+    fn target(&self, mount: &Mounted) -> Result<Target, Failure> {
         let target = &mount.target;
         let failed = |error: io::Error| Failure::Impossible(format!("{target} in the container: {error}"));
-        let mut place = self.root.try_clone().map_err(failed)?;
-        for step in Path::new(target).components() {
-            let Component::Normal(name) = step else { continue };
-            place = open(place.as_fd(), Path::new(name), OFlags::PATH | OFlags::NOFOLLOW).map_err(failed)?;
-            if kind(&stat(place.as_fd(), mount)?) == libc::S_IFLNK {
-                return Err(Failure::Impossible(format!("{target} leads over a symbolic link in the container")));
+        // The folders above it: '..' of the container's root would lead out of it.
+        let mut places = vec![self.root.try_clone().map_err(failed)?];
+        let mut steps = steps(Path::new(target));
+        let mut links = 0;
+        while let Some(step) = steps.pop() {
+            if step == ".." {
+                places.truncate(places.len().max(2) - 1);
+                continue;
             }
+            let above = places.last().unwrap_or(&self.root).as_fd();
+            let place = open(above, Path::new(&step), OFlags::PATH | OFlags::NOFOLLOW).map_err(failed)?;
+            if kind(&stat(place.as_fd(), mount)?) != libc::S_IFLNK {
+                places.push(place);
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(failed(Errno::LOOP.into()));
+            }
+            let leads = rustix::fs::readlinkat(&place, "", Vec::new()).map_err(|error| failed(error.into()))?;
+            if leads.as_bytes().starts_with(b"/") {
+                places.truncate(1);
+            }
+            steps.extend(self::steps(Path::new(OsStr::from_bytes(leads.as_bytes()))));
         }
-        Ok(place)
+        let place = places.pop().ok_or_else(|| failed(Errno::NOENT.into()))?;
+        Ok(Target { place, is_over_link: links > 0 })
     }
 
     /// Whether the mount with this ID is the one at the target, with nothing mounted in it.
@@ -229,22 +261,20 @@ impl Inside {
             rustix::mount::move_mount(&change.new, "", at, "", flags | both)
         };
         match way {
+            Way::Beneath if !has_beneath() => return Err(Failure::NeedsFreeze),
             Way::Beneath => {
-                match place(change.old.as_fd(), MoveMountFlags::MOVE_MOUNT_BENEATH) {
-                    Ok(()) => {}
-                    Err(Errno::INVAL) if !has_beneath() => return Err(Failure::NeedsFreeze),
-                    Err(error) => return Err(failed("nothing can be mounted below", error)),
-                }
+                place(change.old.as_fd(), MoveMountFlags::MOVE_MOUNT_BENEATH)
+                    .map_err(|error| failed("nothing can be mounted below", error))?;
                 self.take_off(change).map_err(|error| failed("the old mount cannot be taken off", error))?;
             }
             Way::Over => {
                 self.take_off(change).map_err(|error| failed("the old mount cannot be taken off", error))?;
-                let below = self.target(mount)?;
+                let below = self.target(mount)?.place;
                 place(below.as_fd(), MoveMountFlags::empty())
                     .map_err(|error| failed("the new source cannot be mounted at", error))?;
             }
         }
-        let now = self.target(mount)?;
+        let now = self.target(mount)?.place;
         match identity(&stat(now.as_fd(), mount)?) == change.identity {
             true => Ok(()),
             false => Err(Failure::Impossible(format!("{target} in the container still shows another file"))),
@@ -312,96 +342,20 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The steps of a way, the last one first.
+fn steps(path: &Path) -> Vec<OsString> {
+    let steps = path.components().rev().filter_map(|step| match step {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    steps.collect()
+}
+
 fn same_path(one: &str, other: &str) -> bool {
     Path::new(one).components().eq(Path::new(other).components())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::{BufRead as _, BufReader};
-    use std::process::{Child, Command, Stdio};
-
-    use super::*;
-
-    #[test]
-    fn rows_of_mountinfo() {
-        let row = Row::read("36 35 98:0 /mnt1 /mnt\\0402\\134 rw,noatime master:1 - ext3 /dev/root rw").unwrap();
-        assert_eq!((row.id, row.parent, unescaped(row.point).as_str()), (36, 35, "/mnt 2\\"));
-        assert!(Row::read("36").is_none());
-        assert!(same_path("/a/b", "/a//b/") && !same_path("/a/b", "/a"));
-    }
-
-    /// A process in a mount namespace of its own, in which `script` has mounted.
-    struct Process(Child);
-
-    impl Process {
-        fn start(script: &str) -> Option<Self> {
-            let mut child = Command::new("unshare")
-                .args(["--mount", "--propagation=private", "sh", "-ec"])
-                .arg(format!("{script}; echo up; exec sleep 1000"))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .ok()?;
-            let mut line = String::new();
-            BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
-            let process = Self(child);
-            (line == "up\n").then_some(process)
-        }
-
-        fn sees(&self, path: &Path) -> String {
-            fs::read_to_string(format!("/proc/{}/root{}", self.0.id(), path.display())).unwrap()
-        }
-    }
-
-    impl Drop for Process {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    /// Both ways, on files and folders. Mounting needs root; the tests on booted hosts do the same as root.
-    #[test]
-    fn a_replaced_source_is_replaced_in_another_namespace() {
-        let folder = std::env::temp_dir().join(format!("sculler-swap-{}", std::process::id()));
-        for way in [Way::Beneath, Way::Over] {
-            let at = |name: &str| folder.join(name);
-            fs::create_dir_all(at("old")).unwrap();
-            fs::create_dir_all(at("to")).unwrap();
-            fs::create_dir_all(at("new")).unwrap();
-            for (name, text) in [("conf", "one"), ("in", "below"), ("old/f", "one"), ("new/f", "two")] {
-                fs::write(at(name), text).unwrap();
-            }
-            let script = format!("cd {}; mount --bind conf in; mount --bind old to", folder.display());
-            let Some(process) = Process::start(&script) else {
-                fs::remove_dir_all(&folder).unwrap();
-                return;
-            };
-            let mount = |source: &str, target: &str| Mounted {
-                source: at(source),
-                target: at(target).display().to_string(),
-                read_only: true,
-                map: None,
-                refused: None,
-            };
-            let mounts = [mount("conf", "in"), mount("old", "to")];
-            let container = Container { pid: process.0.id(), id: String::new() };
-            let run = || replace(&container, &mounts, way).unwrap();
-            assert_eq!(run(), [Ok(Outcome::Same), Ok(Outcome::Same)]);
-            fs::write(at("next"), "two").unwrap();
-            fs::rename(at("next"), at("conf")).unwrap();
-            fs::remove_dir_all(at("old")).unwrap();
-            assert_eq!(run(), [Ok(Outcome::Replaced), Ok(Outcome::Missing)]);
-            fs::rename(at("new"), at("old")).unwrap();
-            assert_eq!(run(), [Ok(Outcome::Same), Ok(Outcome::Replaced)]);
-            assert_eq!((process.sees(&at("in")), process.sees(&at("to/f"))), ("two".to_owned(), "two".to_owned()));
-            let inside = format!("/proc/{}/root{}", process.0.id(), at("in").display());
-            assert_eq!(fs::write(inside, "x").unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
-            // This side keeps its own.
-            assert_eq!(fs::read_to_string(at("in")).unwrap(), "below");
-            fs::remove_dir_all(&folder).unwrap();
-        }
-    }
-}
+#[path = "swap_tests.rs"]
+mod tests;

@@ -34,8 +34,9 @@ const BUFFER: usize = 16 * 1024;
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// In a folder, to what has this name; without one, to the folder itself.
-    Changed { folder: Watched, name: Option<OsString>, is_folder: bool },
+    /// In a folder, to what has this name; without one, to the folder itself. `only_attributes`: nothing but owner, mode,
+    /// access control list or times.
+    Changed { folder: Watched, name: Option<OsString>, is_folder: bool, only_attributes: bool },
     /// It is watched no more: it was deleted, or its file system unmounted.
     Ended { folder: Watched },
     /// The queue was too long: anything may have happened.
@@ -125,7 +126,8 @@ impl Inotify {
                 Event::Ended { folder }
             } else {
                 let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
-                Event::Changed { folder, name, is_folder: flags.contains(ReadFlags::ISDIR) }
+                let only_attributes = flags.difference(ReadFlags::ISDIR) == ReadFlags::ATTRIB;
+                Event::Changed { folder, name, is_folder: flags.contains(ReadFlags::ISDIR), only_attributes }
             };
             let mut table = self.lock();
             let listeners = match event {
@@ -142,7 +144,14 @@ impl Inotify {
     }
 }
 
-/// Whether a folder could not be watched because of fs.inotify.max_user_watches.
-pub fn is_limit(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOSPC)
+/// What there is to say of a folder that cannot be watched, and what follows from it.
+pub fn unwatched(path: &Path, error: &io::Error, so: &str) -> String {
+    let path = path.display();
+    match error.raw_os_error() {
+        Some(libc::ENOSPC) => format!(
+            "{path} cannot be watched (fs.inotify.max_user_watches is reached), so {so}; raise the limit with 'sysctl \
+             fs.inotify.max_user_watches=1048576', and in /etc/sysctl.d"
+        ),
+        _ => format!("{path} cannot be watched ({error}), so {so}"),
+    }
 }

@@ -100,12 +100,8 @@ fn matters(ways: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> bool {
 }
 
 fn failure(path: &Path, error: &io::Error) -> String {
-    let hint = if inotify::is_limit(error) { LIMIT_HINT } else { "" };
-    format!("{} cannot be watched ({error}), so its changes are only seen at the next full pass{hint}", path.display())
+    inotify::unwatched(path, error, "its changes are only seen at the next full pass")
 }
-
-/// What to do about [`inotify::is_limit`].
-pub const LIMIT_HINT: &str = "; raise it with 'sysctl fs.inotify.max_user_watches=1048576' and in /etc/sysctl.d";
 
 /// The mount table of this process: poll(2) reports changes, which inotify does not.
 pub struct Mounts(AsyncFd<std::fs::File>);

@@ -16,6 +16,9 @@ use super::reload::Trial;
 use super::signals::Signals;
 use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, sources, stop, tell};
 
+/// How long a reload may go on after the container's end.
+const LAST_RELOAD: Duration = Duration::from_secs(5);
+
 /// What the service is after its start.
 struct Started {
     engine: Engine,
@@ -162,7 +165,7 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                 reload_again = reloading.is_some();
                 if !reload_again {
                     tell::reloading();
-                    reloading.set(Some(reload::reload(job, &id)));
+                    reloading.set(Some(reload::reload(job, &id, is_checked)));
                 }
             }
             outcome = async {
@@ -173,13 +176,14 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
             } => {
                 reloading.set(None);
                 tell::ready(&format!("{line}; {}", outcome.text));
-                trial = outcome.on_trial;
-                if is_checked && trial.is_some() && !health.is_watched() {
+                // A reload that was refused changes nothing about the one before it.
+                trial = outcome.on_trial.or(trial);
+                if trial.as_ref().is_some_and(Trial::is_of_health) && !health.is_watched() {
                     trial_health = Health::of(job, &id);
                 }
                 if std::mem::take(&mut reload_again) {
                     tell::reloading();
-                    reloading.set(Some(reload::reload(job, &id)));
+                    reloading.set(Some(reload::reload(job, &id, is_checked)));
                 }
             }
             () = async {
@@ -191,7 +195,8 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                 trial = None;
                 trial_health = Health::unwatched();
             }
-            verdict = trial_health.next() => {
+            // Until a reload is over, it is not on trial yet.
+            verdict = trial_health.next(), if reloading.is_none() => {
                 if verdict == "unhealthy" && let Some(trial) = trial.take() {
                     trial.failed(job, "the container became unhealthy");
                 }
@@ -202,7 +207,7 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                     is_ready = true;
                     tell::ready(&line);
                 } else if verdict == "unhealthy" {
-                    if let Some(trial) = trial.take() {
+                    if let Some(trial) = trial.take_if(|trial| trial.is_of_health() && reloading.is_none()) {
                         trial.failed(job, "the container became unhealthy");
                     }
                     is_unhealthy |= health.act(job, &id, spec).await && spec.on_unhealthy != OnUnhealthy::Restart;
@@ -210,6 +215,12 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
             }
             () = alive(&mut watchdog) => tell::alive(),
             end = &mut end => {
+                // It may be the doing of a reload that is not over yet.
+                if let Some(reload) = reloading.as_mut().as_pin_mut()
+                    && let Ok(outcome) = tokio::time::timeout(LAST_RELOAD, reload).await
+                {
+                    trial = outcome.on_trial.or(trial);
+                }
                 if let (Some(trial), End::Ended { state, .. }) = (&trial, &end) {
                     trial.failed(job, &format!("the container ended with exit code {}", state.exit_code));
                 }

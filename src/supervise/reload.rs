@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::config;
 use crate::docker::Engine;
+use crate::follow::complaint;
 use crate::quadlet::spec::{Container, Reload};
 use crate::status::history::{self, Event, Outcome, What};
 use crate::systemd::Systemd;
 use crate::unit::OnChange;
 
 use super::container::short;
+use super::sources::Stuck;
 use super::{Failure, Job, engine, owners, sources};
 
 /// What a command's output may add to the journal.
@@ -39,12 +41,18 @@ pub struct Trial {
     files: Vec<PathBuf>,
     begin: Instant,
     lasts: Duration,
+    is_of_health: bool,
 }
 
 impl Trial {
     /// Until when it lasts.
     pub fn end(&self) -> tokio::time::Instant {
         (self.begin + self.lasts.min(LONGEST_TRIAL)).into()
+    }
+
+    /// Whether its health counts: not if it was ill before.
+    pub fn is_of_health(&self) -> bool {
+        self.is_of_health
     }
 
     /// Records that the container ended or became unhealthy after the reload, if it is not too long ago.
@@ -85,8 +93,8 @@ impl Step {
     }
 }
 
-/// Reloads.
-pub async fn reload(job: &Job, id: &str) -> Reloaded {
+/// Reloads. `is_checked`: the container has health checks.
+pub async fn reload(job: &Job, id: &str, is_checked: bool) -> Reloaded {
     let begin = Instant::now();
     let files = changes(&job.spec.unit);
     // [X-Sculler] may say something else than at the start; nothing that matters to what runs can.
@@ -95,9 +103,11 @@ pub async fn reload(job: &Job, id: &str) -> Reloaded {
         return Reloaded { text: String::new(), on_trial: None };
     };
     let mut reason = String::new();
+    let mut is_of_health = false;
     let step = match engine::if_up(&job.socket).await {
         None => Step::Failed("not reloaded: Docker is down".to_owned()),
         Some(engine) => {
+            is_of_health = is_checked && !is_ill(&engine, id).await;
             let step = steps(job, &engine, id, spec, &files, &mut reason).await;
             // What was changed may be what a start refuses.
             match owners::check(job, spec, &engine).await {
@@ -129,14 +139,15 @@ pub async fn reload(job: &Job, id: &str) -> Reloaded {
         tell(&text, outcome);
     }
     let lasts = Duration::from_micros(spec.follow.rollback_usec);
-    let on_trial = (outcome == Outcome::Done).then_some(Trial { files, begin, lasts });
+    let on_trial = (outcome == Outcome::Done).then_some(Trial { files, begin, lasts, is_of_health });
     Reloaded { text, on_trial }
 }
 
 async fn steps(job: &Job, engine: &Engine, id: &str, spec: &Container, files: &[PathBuf], reason: &mut String) -> Step {
     let replaced = match sources::follow(job, engine, id, spec).await {
         Ok(replaced) => replaced,
-        Err(why) => return Step::Restart(why),
+        Err(Stuck::NeedsStart(why)) => return Step::Restart(why),
+        Err(Stuck::Away(why)) => return Step::Failed(format!("not reloaded: {why}")),
     };
     if !spec.follow.check.is_empty() {
         match command(engine, id, &spec.follow.check).await {
@@ -170,6 +181,11 @@ async fn steps(job: &Job, engine: &Engine, id: &str, spec: &Container, files: &[
                 .to_owned(),
         ),
     }
+}
+
+async fn is_ill(engine: &Engine, id: &str) -> bool {
+    let health = engine.container(id).await.ok().flatten().and_then(|container| container.state.health);
+    health.is_some_and(|health| health.status == "unhealthy")
 }
 
 /// systemd restarts the service, and this process with it.
@@ -216,12 +232,11 @@ async fn command(engine: &Engine, id: &str, words: &[String]) -> Result<String, 
     if code == 0 {
         return Ok(output.to_owned());
     }
-    // The first says what is wrong, the others what followed from it.
-    let first = output.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+    let line = complaint::line(output).map(|line| format!(": {line}")).unwrap_or_default();
     if output.lines().count() > 1 {
         tracing::error!("'{shown}': {output}");
     }
-    Err(Complaint { sentence: format!("'{shown}' ended with exit code {code}{first}"), output: output.to_owned() })
+    Err(Complaint { sentence: format!("'{shown}' ended with exit code {code}{line}"), output: output.to_owned() })
 }
 
 /// The files because of which the agent asks for this reload; none if somebody else does.

@@ -14,22 +14,36 @@ use super::{Job, owners, user};
 /// thaws the container.
 const FROZEN: &str = "frozen";
 
-/// Replaces what has to be; the paths that were, or why only a new start of the container can do it.
-pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> Result<Vec<String>, String> {
+/// Why sources are not followed.
+pub enum Stuck {
+    /// There is nothing to do it in, or nobody to ask.
+    Away(String),
+    /// Only a new start of the container can do it.
+    NeedsStart(String),
+}
+
+impl From<String> for Stuck {
+    fn from(why: String) -> Self {
+        Self::NeedsStart(why)
+    }
+}
+
+/// Replaces what has to be; the paths that were.
+pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> Result<Vec<String>, Stuck> {
     if spec.mounts.is_empty() {
         return Ok(Vec::new());
     }
     let pid = match engine.container(id).await {
         Ok(Some(container)) if container.state.running => container.state.pid,
-        Ok(_) => return Err("the container does not run".to_owned()),
-        Err(error) => return Err(error.to_string()),
+        Ok(_) => return Err(Stuck::Away("the container has ended".to_owned())),
+        Err(error) => return Err(Stuck::Away(error.to_string())),
     };
     let container = swap::Container { pid, id: id.to_owned() };
     let is_mapped = spec.mounts.iter().any(|mount| matches!(mount.owner, Owner::Map { .. }));
     let identity = match is_mapped {
         true => {
             let found = user::of(engine, spec).await.and_then(|found| found.ok_or_else(|| user::no_image(spec)));
-            Some(found.map_err(|failure| failure.to_string())?.0)
+            Some(found.map(|(identity, _)| identity).map_err(|failure| failure.to_string()))
         }
         false => None,
     };
@@ -58,19 +72,20 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
                 tracing::info!("{source} was replaced, and {} in the container with it ({took} ms)", mount.target);
                 replaced.push(mount.target.clone());
             }
-            Err(failure) => return Err(format!("{source} was replaced, but {failure}")),
+            Err(failure) => return Err(Stuck::NeedsStart(format!("{source} was replaced, but {failure}"))),
         }
     }
     Ok(replaced)
 }
 
 /// What the container is to have of a source.
-fn mounted(spec: &Container, mount: &BindSource, identity: Option<&Identity>) -> Mounted {
+fn mounted(spec: &Container, mount: &BindSource, identity: Option<&Result<Identity, String>>) -> Mounted {
     let (map, no_map) = match (&mount.owner, identity) {
-        (Owner::Map { uids, gids }, Some(identity)) => match owners::map(mount, uids, gids, identity) {
+        (Owner::Map { uids, gids }, Some(Ok(identity))) => match owners::map(mount, uids, gids, identity) {
             Ok(map) => (Some(map), None),
             Err(failure) => (None, Some(failure.to_string())),
         },
+        (Owner::Map { .. }, Some(Err(unknown))) => (None, Some(unknown.clone())),
         _ => (None, None),
     };
     Mounted {

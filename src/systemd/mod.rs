@@ -5,11 +5,13 @@
 
 mod clock;
 mod connection;
+mod invocation;
 mod proxy;
 mod state;
 
 pub use clock::clock_is_synchronised;
 pub use connection::{Details, Event, Process, Systemd};
+pub use invocation::started_at;
 pub use state::{ActiveState, JobKind, LoadState, UnitState};
 
 use thiserror::Error;
