@@ -40,6 +40,7 @@ pub mod agent;
 pub mod apply;
 
 pub mod bootstrap;
+pub mod eject;
 pub mod supervise;
 
 pub mod cli;

@@ -28,6 +28,7 @@ const LAYERS: &[&str] = &[
     "apply",
     "agent",
     "bootstrap",
+    "eject",
     "supervise",
     "cli",
 ];

@@ -73,7 +73,7 @@ pub fn save(folder: &Path) {
     });
 }
 
-/// Removes what [`write`] installed.
+/// Removes what [`write`] installed; the mark goes last.
 pub fn remove(folder: &Path, name: &UnitName, is_quadlet: bool) -> Result<(), Failure> {
     let unit_file = folder.join(name.as_str());
     at(&unit_file, files::remove(&unit_file))?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-pub use install::{FOLDERS, choose_folder};
+pub use install::{FOLDERS, choose_folder, remove as remove_files};
 use install::{at, link_is_missing};
 pub use prepare::{clean_up as clean_up_preparations, over as preparation_over};
 

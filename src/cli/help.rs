@@ -9,7 +9,7 @@ use super::UsageError;
 use crate::quadlet::{key_list, options};
 
 /// Every command that people type, in the order in which they are shown.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
     (
         "Look",
@@ -28,6 +28,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     ("Check", &["verify", "render", "convert", "plan", "doctor", "help"]),
     ("Move in", &["bootstrap", "sync"]),
+    ("Leave", &["eject"]),
     ("Agent", &["reconcile", "agent"]),
 ];
 

@@ -13,7 +13,8 @@ use super::remote::{self, HERE, NO_ANSWER, Ssh, short};
 use super::table::{Cell, Listing};
 
 /// Commands that ask the agent, which only root may.
-const AS_ROOT: [&str; 9] = ["submit", "load", "start", "stop", "restart", "unload", "destroy", "reconcile", "sync"];
+const AS_ROOT: [&str; 10] =
+    ["submit", "load", "start", "stop", "restart", "unload", "destroy", "reconcile", "eject", "sync"];
 
 /// The group of hosts.toml that counts when nobody names hosts.
 const DEFAULT: &str = "default";

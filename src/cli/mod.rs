@@ -9,6 +9,7 @@ mod context;
 mod convert;
 mod diff;
 mod doctor;
+mod eject;
 mod explain;
 mod fd_forward;
 mod files;
@@ -109,6 +110,8 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// Apply a CoreOS cloud-config: units, files, metadata
     Bootstrap(bootstrap::Bootstrap),
+    /// Make units the host's own, which need sculler no more
+    Eject(eject::Eject),
     /// Bring the unit directory to a Git repository's branch
     Sync(sync::Sync),
     /// This help, a command's, or keys of Quadlet files
@@ -197,6 +200,7 @@ impl Command {
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),
             Self::Bootstrap(command) => command.run(),
+            Self::Eject(command) => command.run(),
             Self::Sync(command) => command.run(),
             Self::Help(command) => command.run(),
             Self::Agent(command) => command.run(),

@@ -158,3 +158,65 @@ fn what_runs_goes_on_through_upgrade_removal_purge_and_back() {
         host.wait_gone("web.service");
     }
 }
+
+#[test]
+fn ejected_units_need_no_sculler_any_more() {
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::boot("eject").suite(suite).docker().up();
+        host.dpkg_install(&packages().now);
+        host.put("plain.service", &sleeper());
+        host.make_dir("/etc/sculler/units/plain.service.d");
+        host.put("plain.service.d/environment.conf", "[Service]\nEnvironment=KEPT=yes\n");
+        host.put("own.service", &format!("{}\n[Install]\nWantedBy=multi-user.target\n", sleeper()));
+        host.put("off.service", &sleeper());
+        host.put("late.service", &sleeper());
+        host.put("web.container", WEB);
+        for unit in ["plain.service", "own.service", "off.service", "late.service", "web.service"] {
+            host.wait_active(unit);
+            host.wait_enabled(unit);
+        }
+        host.sh("systemctl disable off.service");
+        let units = ["plain.service", "own.service", "off.service", "late.service", "web.service"];
+        let units = units.map(|unit| (unit, host.invocation(unit)));
+        let are_untouched = || units.iter().for_each(|(unit, invocation)| host.assert_untouched(unit, invocation));
+
+        let told = host.sh("sculler eject --check");
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(told.contains("late.service does not start at boot") && told.contains("plain.service does not start"));
+        assert!(told.contains("web.service cannot start without sculler"), "{told}");
+
+        // One by name, then all that can be.
+        host.sh("sculler eject plain");
+        are_untouched();
+        assert_eq!(host.property("plain.service", "FragmentPath"), "/etc/systemd/system/plain.service");
+        assert_eq!(host.property("plain.service", "Environment"), "KEPT=yes");
+        assert!(!host.exists(&format!("{ATTACHED}/plain.service.d")), "the mark is gone");
+        assert_eq!(host.property("sculler.service", "ActiveState"), "active");
+        assert!(host.settle().iter().any(|problem| problem.contains("plain.service exists outside sculler")));
+        // Its file goes away, and the unit stays.
+        host.take_out("plain.service");
+        host.sh("rm -r /etc/sculler/units/plain.service.d");
+        assert_eq!(host.settle(), Vec::<String>::new());
+        let named = host.try_sh("sculler eject web");
+        assert!(!named.ok() && named.stderr.contains("web.service stays sculler's"), "{named}");
+        assert!(!host.try_sh("sculler eject nosuch").ok());
+        let told = host.sh("sculler eject own off 2>&1");
+        assert!(told.contains("own.service is the host's own now"), "{told}");
+        are_untouched();
+
+        // A removal says what does not start without sculler.
+        let told = host.sh("dpkg -r sculler 2>&1");
+        assert!(told.contains("late.service does not start at boot without sculler"), "{told}");
+        assert!(told.contains("web.service cannot start without sculler") && !told.contains("plain.service"), "{told}");
+        are_untouched();
+        host.sh("dpkg -P sculler");
+        are_untouched();
+        host.reboot();
+        for (unit, state) in [("plain", "active"), ("own", "active"), ("off", "inactive"), ("late", "inactive")] {
+            let unit = format!("{unit}.service");
+            host.wait_for_unit(&unit, "ActiveState", state, SOON);
+        }
+        assert_eq!(host.property("plain.service", "Environment"), "KEPT=yes");
+        assert_eq!(host.sh("docker ps -q"), "");
+    }
+}
