@@ -136,6 +136,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
 pub fn main() -> ExitCode {
+    end_when_nobody_reads();
     let command = command();
     let command = if fleetctl::is_called() { fleetctl::adapt(command) } else { command };
     let matches = command.get_matches();
@@ -244,6 +245,19 @@ struct UsageError(String);
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What is printed for somebody who stopped reading, as `head` does, ends the command and is no fault: println! would panic.
+fn end_when_nobody_reads() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        let is_of_print = text.is_some_and(|text| text.starts_with("failed printing to std"));
+        if is_of_print {
+            std::process::exit(0);
+        }
+        otherwise(panic);
+    }));
 }
 
 /// Runs a future on this thread; nothing here needs more than one.

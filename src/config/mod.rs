@@ -23,6 +23,10 @@ pub const RUN_DIRECTORY: &str = "/run/sculler";
 /// Below [`RUN_DIRECTORY`]: the files because of which the agent asks for a reload, for the one who does it.
 pub const CHANGES: &str = "changes";
 
+/// Below [`RUN_DIRECTORY`]: what supervisors found in order, a folder for each unit. Whoever removes it has everything looked
+/// at again.
+pub const CHECKED: &str = "checked";
+
 /// Where the agent keeps what must outlive a reboot.
 pub const STATE_DIRECTORY: &str = "/var/lib/sculler";
 

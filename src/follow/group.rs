@@ -40,8 +40,10 @@ pub struct Group {
     poll: Option<Instant>,
     /// Whether the folders in which globs find more are watched.
     is_glob_watched: bool,
-    /// Got another owner, mode or access control list since the last look.
+    /// Got another owner, mode or access control list since the last look, while nothing was being done.
     granted: Option<PathBuf>,
+    /// Whether anything did, at any time.
+    has_other_owners: bool,
 }
 
 /// Why a path is watched.
@@ -89,6 +91,7 @@ impl Group {
             poll: None,
             is_glob_watched: true,
             granted: None,
+            has_other_owners: false,
         };
         let mut changes = Changes::default();
         for (path, kind) in group.paths(watches) {
@@ -155,7 +158,7 @@ impl Group {
     /// Something at `place` has another owner, mode or access control list. Contents stay, so this matters only to a unit
     /// that could not take up what its files say.
     pub fn attributes(&mut self, place: Place, name: Option<&OsStr>) {
-        if self.is_busy || name.is_some_and(|name| ignores(&self.follow, name)) {
+        if name.is_some_and(|name| ignores(&self.follow, name)) {
             return;
         }
         let path = match place {
@@ -167,9 +170,15 @@ impl Group {
             }
         };
         if path.is_some() {
-            self.granted = path;
+            self.has_other_owners = true;
+            self.granted = path.filter(|_| !self.is_busy);
             self.wake();
         }
+    }
+
+    /// Whether [`Self::attributes`] told of something since this was asked last.
+    pub fn has_other_owners(&mut self) -> bool {
+        std::mem::take(&mut self.has_other_owners)
     }
 
     /// What [`Self::attributes`] told of since the last look.

@@ -167,6 +167,8 @@ impl Thread {
 
     fn add(&mut self, unit: UnitName, follow: Arc<Follow>) {
         let begin = Instant::now();
+        // Nobody knows what happened before.
+        forget_checked(&unit);
         let number = self.next;
         self.next += 1;
         let known = std::fs::read(self.kept(&unit)).ok();
@@ -192,6 +194,9 @@ impl Thread {
         for (unit, group) in groups.values_mut() {
             if group.due().is_none_or(|due| due > now) {
                 continue;
+            }
+            if group.has_other_owners() {
+                forget_checked(unit);
             }
             let granted = group.granted();
             let changes = group.look(now, &mut self.watches);
@@ -227,4 +232,9 @@ fn is_unwell(unit: &UnitName) -> bool {
     let events = history::read(&folder).unwrap_or_default();
     let started = systemd::started_at(unit.as_str());
     history::failed_reload(&events).is_some_and(|event| started.is_some_and(|started| started < event.time))
+}
+
+/// The next start of a container looks at the owners of its mounts again, all of them.
+fn forget_checked(unit: &UnitName) {
+    let _ = files::remove_folder(&Path::new(config::RUN_DIRECTORY).join(config::CHECKED).join(unit.as_str()));
 }

@@ -2,8 +2,8 @@
 //!
 //! What is added, removed, renamed or replaced changes its folder, and so does another owner or mode of a folder itself:
 //! as long as all folders are as they were, a start looks at them alone. What that cannot see is another mode or owner given
-//! to a file in its place. So small trees are always looked at as a whole; nothing outlives a reboot; and whoever
-//! remembers has to forget when the container fails.
+//! to a file in its place. So small trees are always looked at as a whole; nothing outlives a reboot; whoever
+//! remembers has to forget when the container fails; and the agent has it forgotten where it watches.
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -89,7 +89,7 @@ pub fn forget(job: &Job) {
 }
 
 fn memory(job: &Job) -> PathBuf {
-    Path::new(config::RUN_DIRECTORY).join("checked").join(&job.spec.unit)
+    Path::new(config::RUN_DIRECTORY).join(config::CHECKED).join(&job.spec.unit)
 }
 
 /// Sources that have to be there, or are made.

@@ -181,6 +181,20 @@ fn a_large_tree_is_not_searched_twice() {
     host.sh("touch /srv/own/20/new");
     let text = host.refused();
     assert!(text.contains("/srv/own/20/new (root:root 0644)"), "{text}");
+    host.mend(&text);
+
+    // Where the agent watches, it hears of that one thing.
+    host.put("own.container", &own("Volume=/srv/own:/data:ro\nReloadSignal=USR1", ""));
+    host.wait_until("it is watched", SOON, || host.read("/run/sculler/followed/own.service").contains("/srv/own"));
+    host.settle();
+    host.wait_until("it is remembered", SOON, || {
+        host.sh("systemctl restart own");
+        is_known()
+    });
+    host.sh("chmod 0 /srv/own/7/7; chown root /srv/own/7/8; chmod 600 /srv/own/7/8");
+    host.wait_until("it is forgotten", SOON, || !is_known());
+    let text = host.refused();
+    assert!(text.contains("/srv/own/7/7 (1500:1500 0000), /srv/own/7/8 (root:1500 0600)"), "{text}");
 }
 
 #[test]

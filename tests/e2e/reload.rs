@@ -90,6 +90,8 @@ fn a_web_server_follows_its_configuration() {
         assert_eq!(host.get("/v").trim(), "two");
         let status = host.try_sh("sculler status");
         assert!(!status.ok() && status.stdout.contains("web.service: not reloaded: CheckCmd= "), "{status}");
+        let unread = host.try_sh("sculler status | true; sculler user web | head -1");
+        assert!(unread.stderr.is_empty(), "{unread}");
         let status = host.try_sh("sculler status web").stdout;
         assert!(status.contains("nonsense") || status.contains("unexpected end of file"), "{status}");
         assert!(host.try_sh("sculler list-units").stderr.contains("web.service: not reloaded"));
