@@ -375,6 +375,7 @@ fn a_web_server_runs_as_the_hosts_user() {
     assert_eq!(host.sh(&format!("ps -o user= -p {master}")).trim(), "web");
     assert!(host.sh("sculler user web").contains("  web (1500)  web (1500)\n"));
     host.settle();
+    host.load();
     // As a deployment does that runs as the same user.
     let write = |file: &str, text: &str| {
         host.write("/root/new", text);
@@ -384,6 +385,14 @@ fn a_web_server_runs_as_the_hosts_user() {
     wait("/", "page two");
     write("conf/nginx.conf", &conf("two"));
     wait("/v", "two");
+    // The page was none of it.
+    host.wait_results("web.service", &["done"]);
+    write("conf/nginx.conf", "nonsense");
+    host.wait_results("web.service", &["done", "refused"]);
+    let status = host.try_sh("sculler status").stdout;
+    assert!(status.contains("web.service: not reloaded: CheckCmd= ") && status.contains("[emerg]"), "{status}");
+    write("conf/nginx.conf", &conf("mended"));
+    wait("/v", "mended");
     // What the user cannot read is found by the check, and nothing is reloaded.
     host.sh("chown root:root /srv/web/conf/nginx.conf");
     write("html/index.html", "page three");
@@ -392,10 +401,12 @@ fn a_web_server_runs_as_the_hosts_user() {
     host.wait_until("the check refuses it", SOON, || {
         host.property("web.service", "StatusText").contains("not reloaded")
     });
-    assert_eq!((get("/"), get("/v")), ("page three".to_owned(), "two".to_owned()));
-    host.sh("chown web:web /srv/web/conf/nginx.conf; touch /srv/web/conf/nginx.conf");
-    write("conf/nginx.conf", &conf("four"));
-    wait("/v", "four");
+    assert_eq!((get("/"), get("/v")), ("page three".to_owned(), "mended".to_owned()));
+    let text = host.property("web.service", "StatusText");
+    let command = text.split("run '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap_or_default();
+    host.sh(command);
+    wait("/v", "three");
+    host.assert_nothing_lost();
     assert_eq!(host.sh("docker inspect -f '{{.State.Pid}}' web"), master);
     // Whom an image that is gone runs as, is no fault of the files.
     host.sh("docker tag web:1 kept:1; docker rmi web:1");

@@ -54,6 +54,18 @@ impl Host {
         });
     }
 
+    /// Constant load, until [`Host::assert_nothing_lost`].
+    pub fn load(&self) {
+        self.sh("systemd-run --unit=load sh -c 'while [ ! -e /run/enough ]; do curl -fsS --max-time 5 -o /dev/null \
+             http://127.0.0.1:8080/v || echo lost >> /run/lost; echo x >> /run/sent; done'");
+    }
+
+    pub fn assert_nothing_lost(&self) {
+        self.sh("touch /run/enough; while systemctl -q is-active load; do sleep 0.1; done");
+        assert!(!self.exists("/run/lost"), "a request was lost");
+        assert!(self.read("/run/sent").lines().count() > 20);
+    }
+
     fn folders(&self) {
         ["/srv/conf", "/srv/html"].iter().for_each(|path| self.make_dir(path));
         self.write("/srv/conf/nginx.conf", &conf("one"));
@@ -70,9 +82,7 @@ fn a_web_server_follows_its_configuration() {
         host.wait_served("/v", "one");
         let master = host.master();
         host.settle();
-        // Constant load, from here to the end.
-        host.sh("systemd-run --unit=load sh -c 'while [ ! -e /run/enough ]; do curl -fsS --max-time 5 -o /dev/null \
-             http://127.0.0.1:8080/v || echo lost >> /run/lost; echo x >> /run/sent; done'");
+        host.load();
 
         // What is served needs no reload.
         host.write_in_place("/srv/html/index.html", "page two\n");
@@ -117,10 +127,8 @@ fn a_web_server_follows_its_configuration() {
         host.sh("systemctl start sculler");
         host.wait_served("/v", "four");
 
-        host.sh("touch /run/enough");
+        host.assert_nothing_lost();
         assert_eq!(host.master(), master, "nothing was restarted");
-        assert!(!host.exists("/run/lost"), "a request was lost");
-        assert!(host.read("/run/sent").lines().count() > 20);
         let scored = host
             .sh("systemd-analyze security web.service sculler.service --no-pager 2>/dev/null | grep Overall || true");
         for line in scored.lines() {
