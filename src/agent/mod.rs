@@ -1,6 +1,7 @@
 //! The one loop. Every pass is the same, whatever woke it: look → parse → select → render → observe → plan → apply.
 //! Lost events, restarts and crashes need no code of their own.
 
+mod chronicle;
 mod housekeeping;
 mod inbox;
 mod jobs;
@@ -14,6 +15,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod versions;
 mod world;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ use crate::source::units::Library;
 use crate::source::{Identity, Look};
 use crate::systemd::Error;
 use crate::unit::UnitName;
+use chronicle::Chronicle;
 use housekeeping::Housekeeping;
 use inbox::{Inbox, Signal, Wake};
 use jobs::Jobs;
@@ -70,6 +73,9 @@ pub struct Agent<W> {
     troubles: Troubles,
     blocked: BTreeMap<UnitName, Blocked>,
     bring_back: BTreeMap<UnitName, Vec<String>>,
+    /// Units whose last start was not even tried, and why.
+    unstarted: BTreeMap<UnitName, String>,
+    chronicle: Chronicle,
     guard: Guard,
     reporter: Reporter,
     orders: Orders,
@@ -100,6 +106,8 @@ impl<W: World> Agent<W> {
             troubles: Troubles::default(),
             blocked: BTreeMap::new(),
             bring_back: BTreeMap::new(),
+            unstarted: BTreeMap::new(),
+            chronicle: Chronicle::default(),
             guard: Guard::default(),
             reporter: Reporter::default(),
             orders: Orders::default(),
@@ -178,6 +186,8 @@ impl<W: World> Agent<W> {
         };
         let before = std::mem::take(&mut self.resolution);
         self.resolution = render::resolve_again(&before, &units, &inputs);
+        self.choose_versions().await;
+        self.chronicle.compare(&before, &self.resolution);
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
         self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
@@ -190,6 +200,7 @@ impl<W: World> Agent<W> {
         let jobs = self.jobs.by_unit();
         let holds = |path: &Path| self.look.holds(path);
         let asked = &self.orders.asked;
+        let memory = self.world.memory();
         let inputs = Inputs { resolution: &self.resolution, memory, jobs: &jobs, asked, holds: &holds };
         let query = plan::in_question(&inputs);
         let observed = match self.world.observe(&query).await {
@@ -204,6 +215,7 @@ impl<W: World> Agent<W> {
             observed: &observed,
             jobs: &jobs,
             preparations: &self.preparations.by_unit(),
+            unstarted: &self.unstarted,
             backing_off: &self.troubles.backing_off(now),
             bring_back: &self.bring_back,
             asked: &self.orders.asked,
@@ -216,6 +228,7 @@ impl<W: World> Agent<W> {
         }
         self.removal_permission(permission, &plan);
         let put_off = plan.put_off.clone();
+        self.look_again_at(plan.look_again.map(|after| now + after));
         self.carry_out(plan).await;
         self.follow();
         self.orders_after_pass(&observed, &put_off);

@@ -26,6 +26,12 @@ pub struct Orders {
     pub asked: BTreeMap<UnitName, Ask>,
     /// Units without a file yet.
     expected: BTreeMap<UnitName, Instant>,
+    /// Units whose files' versions run whatever becomes of them, from the next pass on.
+    pub forced: BTreeSet<UnitName>,
+    /// Units whose last good versions come back in the next pass.
+    pub going_back: BTreeSet<UnitName>,
+    /// What of that cannot be, and why.
+    pub refused: BTreeMap<UnitName, String>,
     /// How the jobs since the order ended.
     results: BTreeMap<UnitName, String>,
 }
@@ -70,14 +76,20 @@ impl<W: World> Agent<W> {
         self.troubles.clear(&unit);
         self.orders.results.remove(&unit);
         self.orders.asked.remove(&unit);
+        self.orders.refused.remove(&unit);
+        match order.wish {
+            Wish::Force => _ = self.orders.forced.insert(unit.clone()),
+            Wish::Rollback => _ = self.orders.going_back.insert(unit.clone()),
+            _ => {}
+        }
         let desired = self.resolution.desired.get(&unit);
         let was_launched = desired.is_some_and(|desired| desired.is_launched()) || self.resolution.kept.contains(&unit);
         let ask = match order.wish {
-            Wish::Start => Some(Ask::Start),
+            Wish::Start | Wish::Force => Some(Ask::Start),
             Wish::Restart => Some(Ask::Restart),
             Wish::Stop => Some(Ask::Stop),
             Wish::Load if was_launched => Some(Ask::Stop),
-            Wish::Keep | Wish::Load | Wish::Unload | Wish::Forget => None,
+            Wish::Keep | Wish::Load | Wish::Unload | Wish::Forget | Wish::Rollback => None,
         };
         self.orders.asked.extend(ask.map(|ask| (unit.clone(), ask)));
         let is_loaded = desired.is_some_and(|desired| desired.target == TargetState::Loaded);
@@ -145,7 +157,8 @@ impl<W: World> Agent<W> {
             return;
         }
         let done = self.reporter.log();
-        let problems = self.reporter.problems(&self.resolution, &self.blocked, &self.troubles);
+        let mut problems = self.reporter.problems(&self.resolution, &self.blocked, &self.troubles);
+        problems.extend(self.all_rolled_back());
         for request in ready {
             let units = request.order.units.iter().filter_map(|(text, order)| {
                 let unit = UnitName::parse(text).ok()?;
@@ -158,6 +171,7 @@ impl<W: World> Agent<W> {
         if self.orders.waiting.is_empty() {
             self.reporter.drop_log();
             self.orders.results.clear();
+            self.orders.refused.clear();
         }
     }
 
@@ -176,6 +190,12 @@ impl<W: World> Agent<W> {
     /// Whether everything was done that can be done for a unit now.
     fn is_settled(&self, unit: &UnitName) -> bool {
         let orders = &self.orders;
+        // It is about to come back.
+        let is_going_back =
+            |desired: &std::sync::Arc<Desired>| !desired.is_last_good && self.rolled_back(unit).is_some();
+        if self.resolution.desired.get(unit).is_some_and(is_going_back) {
+            return false;
+        }
         if self.jobs.by_unit().contains_key(unit)
             || orders.asked.contains_key(unit)
             || orders.expected.contains_key(unit)
@@ -209,7 +229,7 @@ impl<W: World> Agent<W> {
         }
         match wish {
             Wish::Unload | Wish::Forget if is_installed => problems.extend(self.reporter.removal().map(str::to_owned)),
-            Wish::Keep | Wish::Load | Wish::Start | Wish::Restart if !is_taken => {
+            Wish::Keep | Wish::Load | Wish::Start | Wish::Force | Wish::Restart if !is_taken => {
                 for ruling in &rulings {
                     match ruling {
                         Ruling::Invalid { errors } => problems.extend(errors.iter().map(ToString::to_string)),
@@ -219,9 +239,15 @@ impl<W: World> Agent<W> {
             }
             _ => {}
         }
-        problems.extend(self.blocked.get(unit).map(|blocked| {
-            let (Blocked::Invalid(reason) | Blocked::ByHand(reason)) = blocked;
-            reason.clone()
+        problems.extend(self.orders.refused.get(unit).cloned());
+        if matches!(wish, Wish::Keep | Wish::Start | Wish::Force | Wish::Restart)
+            && let Some((_, text)) = self.rolled_back(unit).filter(|(rejected, _)| !rejected.by_hand)
+        {
+            problems.push(text);
+        }
+        problems.extend(self.blocked.get(unit).and_then(|blocked| match blocked {
+            Blocked::Invalid(reason) | Blocked::ByHand(reason) => Some(reason.clone()),
+            Blocked::Held(_) => None,
         }));
         problems.extend(self.troubles.message(unit).map(str::to_owned));
         UnitAnswer {

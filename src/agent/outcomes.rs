@@ -12,6 +12,9 @@ use crate::plan::Action;
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
 
+/// How often systemd may refuse to start a version for which another one could go on.
+const ATTEMPTS: u32 = 4;
+
 impl<W: World> Agent<W> {
     /// `reloads`: whether a daemon-reload was among the actions, after the writes.
     pub(super) fn record(&mut self, outcomes: Vec<Outcome>, reloads: bool) {
@@ -19,12 +22,16 @@ impl<W: World> Agent<W> {
         let mut needs_pass = false;
         for outcome in outcomes {
             self.reporter.outcome(&outcome);
+            if let Some((unit, event)) = self.chronicle.outcome(&outcome) {
+                self.world.record_event(&unit, &event);
+            }
             let unit = outcome.action.unit().cloned();
             match (&outcome.action, &outcome.result) {
                 (Action::Stop { unit, bring_back, back_with, .. }, Ok(_)) if !bring_back.is_empty() => {
                     self.bring_back.insert(back_with.as_ref().unwrap_or(unit).clone(), bring_back.clone());
                 }
                 (Action::Start { unit, .. }, Ok(_)) => {
+                    self.unstarted.remove(unit);
                     self.bring_back.remove(unit);
                 }
                 (Action::Abandon { unit, .. }, _) => self.preparations.abandon(unit),
@@ -46,7 +53,7 @@ impl<W: World> Agent<W> {
                     // What was tried again has worked; a start that was given up is another matter.
                     outcome.action.units().iter().for_each(|unit| self.troubles.clear_retried(unit));
                     // A stop that found nothing to stop, or a removal: the next step can come at once.
-                    needs_pass |= matches!(outcome.action, Action::Stop { .. });
+                    needs_pass |= matches!(outcome.action, Action::Stop { .. } | Action::Reject { .. });
                 }
                 Err(Failure::Systemd(error)) if error.is_unknown() => self.lost_systemd(&error),
                 Err(failure) => {
@@ -54,6 +61,13 @@ impl<W: World> Agent<W> {
                     for unit in outcome.action.units() {
                         let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
                         self.troubles.retry(&unit, version, message.clone(), now);
+                        // What it needs may be about to come, but not for ever: at the next boot it could not start.
+                        if matches!(outcome.action, Action::Start { .. })
+                            && self.troubles.attempts(&unit) >= ATTEMPTS
+                            && self.is_on_trial(unit.as_str())
+                        {
+                            self.unstarted.insert(unit, message.clone());
+                        }
                     }
                 }
             }
@@ -76,12 +90,13 @@ impl<W: World> Agent<W> {
                 self.world.forget_platform();
                 true
             }
-            Event::JobRemoved { id, result, .. } => {
+            Event::JobRemoved { id, unit, result } => {
                 if let Some(ended) = self.preparations.end(id, result == "done") {
                     self.preparation_over(&ended, &result);
                     return true;
                 }
-                let Some(job) = self.jobs.remove(id) else { return false };
+                // Somebody else's, or systemd's own restart: it may tell of a version on trial.
+                let Some(job) = self.jobs.remove(id) else { return self.is_on_trial(&unit) };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
                 self.job_over(job, &result)
             }
@@ -99,6 +114,10 @@ impl<W: World> Agent<W> {
 
     fn job_over(&mut self, job: Job, result: &str) -> bool {
         self.reporter.job_over(&job, result);
+        let source = self.resolution.of_file(&job.unit).map(|desired| desired.source.clone());
+        if let Some(event) = self.chronicle.job_over(&job, result, source) {
+            self.world.record_event(&job.unit, &event);
+        }
         self.orders.job_over(&job.unit, result);
         if !job.is_start() {
             return self.stop_over(&job, result);
@@ -110,10 +129,14 @@ impl<W: World> Agent<W> {
             ("failed", Some(triggered)) => Some(jobs::explain_missing(&job, triggered)),
             _ => None,
         };
+        let is_on_trial = self.is_on_trial(job.unit.as_str());
+        if is_on_trial && matches!(result, "dependency" | "skipped") {
+            self.unstarted.insert(job.unit.clone(), untold(result));
+        }
         if let Some(message) = untried {
             self.troubles.retry(&job.unit, version, message, Instant::now());
             self.look_again_at(self.troubles.next_retry(Instant::now()));
-            return false;
+            return is_on_trial;
         }
         if let Err(failure) = self.world.finish_start(&job.unit) {
             tracing::warn!("{failure}");
@@ -122,7 +145,13 @@ impl<W: World> Agent<W> {
             "done" | "skipped" | "canceled" => self.troubles.clear(&job.unit),
             _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
         }
-        false
+        is_on_trial
+    }
+
+    /// Whether a new version of a unit has yet to show that it stays up.
+    fn is_on_trial(&self, unit: &str) -> bool {
+        let Ok(unit) = UnitName::parse(unit) else { return false };
+        self.world.memory().units.get(&unit).is_some_and(|record| record.trial.is_some())
     }
 
     fn preparation_over(&mut self, ended: &Ended, result: &str) {
@@ -142,6 +171,10 @@ impl<W: World> Agent<W> {
         // It is tried again and again.
         if self.troubles.message(unit) != Some(message.as_str()) {
             self.reporter.not_prepared(unit, &reason);
+            let source = self.resolution.of_file(unit).map(|desired| desired.source.clone());
+            if let Some(event) = self.chronicle.refused(unit, &reason, ended.took, source) {
+                self.world.record_event(unit, &event);
+            }
         }
         self.troubles.retry(unit, Some(ended.version), message, Instant::now());
     }
@@ -166,4 +199,13 @@ impl<W: World> Agent<W> {
         let is_installed = self.world.memory().installed.keys().any(|name| name.as_str() == triggered);
         (!is_installed).then_some(triggered)
     }
+}
+
+/// Why a version was not even tried.
+fn untold(result: &str) -> String {
+    match result {
+        "dependency" => "a unit that it requires did not start",
+        _ => "a condition of it does not hold, so systemd skipped it",
+    }
+    .to_owned()
 }

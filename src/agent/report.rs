@@ -190,6 +190,7 @@ impl Reporter {
             match blocked {
                 Blocked::Invalid(reason) => tell!(warn, unit, "refuse", "{source}: {reason}"),
                 Blocked::ByHand(reason) => tell!(info, unit, "respect", "{unit} is not started: {reason}"),
+                Blocked::Held(reason) => tell!(info, unit, "hold", "{unit}: {reason}"),
             }
         }
     }
@@ -200,7 +201,7 @@ impl Reporter {
         let took = milliseconds(outcome.took);
         let line = match &outcome.result {
             Ok(Done::Job(..)) => return,
-            Ok(_) if matches!(action, Action::Adopt { .. } | Action::Forget { .. }) => {
+            Ok(_) if is_quiet(action) => {
                 tracing::debug!("{action}");
                 return;
             }
@@ -370,10 +371,10 @@ impl Reporter {
             status.preparation = Some(preparation::service_name(&preparation::id(unit, version)));
         }
         for (unit, blocked) in blocked {
-            let (Blocked::Invalid(reason) | Blocked::ByHand(reason)) = blocked;
+            let (Blocked::Invalid(reason) | Blocked::ByHand(reason) | Blocked::Held(reason)) = blocked;
             let status = units.entry(unit.to_string()).or_default();
             status.blocked = Some(reason.clone());
-            status.is_by_hand = matches!(blocked, Blocked::ByHand(_));
+            status.is_by_hand = !matches!(blocked, Blocked::Invalid(_));
         }
         for (unit, trouble) in troubles.publish() {
             units.entry(unit.to_string()).or_default().trouble = Some(trouble);
@@ -412,6 +413,11 @@ impl Reporter {
             self.status_line = line;
         }
     }
+}
+
+/// Whether an action is of no interest to anybody.
+fn is_quiet(action: &Action) -> bool {
+    matches!(action, Action::Adopt { .. } | Action::Forget { .. } | Action::Keep { .. } | Action::Forgive { .. })
 }
 
 /// Whether there is nothing new to tell; the line that decided may be another.

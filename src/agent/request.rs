@@ -56,8 +56,12 @@ pub enum Wish {
     Stop,
     /// Target state launched, and started, whatever stopped it.
     Start,
+    /// The same, and its file's version runs whatever becomes of it.
+    Force,
     /// A restart. What was loaded is launched by it, as fleet did.
     Restart,
+    /// Its last good version comes back, until the file changes.
+    Rollback,
     /// Its file was removed on purpose: no patience, no target state.
     Forget,
 }
@@ -68,8 +72,8 @@ impl Wish {
         match self {
             Self::Unload => Some(TargetState::Inactive),
             Self::Load | Self::Stop => Some(TargetState::Loaded),
-            Self::Start => Some(TargetState::Launched),
-            Self::Keep | Self::Restart | Self::Forget => None,
+            Self::Start | Self::Force => Some(TargetState::Launched),
+            Self::Keep | Self::Restart | Self::Rollback | Self::Forget => None,
         }
     }
 }

@@ -50,6 +50,11 @@ impl Troubles {
         self.0.insert(unit.clone(), Trouble { message, since, version, attempts, retry });
     }
 
+    /// How often something was tried in vain for a unit.
+    pub fn attempts(&self, unit: &UnitName) -> u32 {
+        self.0.get(unit).map_or(0, |trouble| trouble.attempts)
+    }
+
     /// What went wrong with a unit.
     pub fn message(&self, unit: &UnitName) -> Option<&str> {
         self.0.get(unit).map(|trouble| trouble.message.as_str())

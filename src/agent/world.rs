@@ -20,7 +20,7 @@ use crate::source::inotify::Inotify;
 use crate::source::route::route;
 use crate::source::watch::Watch;
 use crate::source::{DirectoryIdentity, Identity, Look, ScanError, Source};
-use crate::status::{self, AgentStatus, Memory, RecordFiles};
+use crate::status::{self, AgentStatus, Memory, RecordFiles, Rejected, history};
 use crate::systemd::{Error, Event, Systemd};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, UnitName};
@@ -47,6 +47,15 @@ pub trait World {
 
     /// Records that a start has happened, with whatever result.
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure>;
+
+    /// Records that a version of a unit is not run any more.
+    fn reject(&mut self, unit: &UnitName, rejected: Rejected) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Records that a version of a unit runs whatever becomes of it.
+    fn accept(&mut self, unit: &UnitName, run: Digest) -> Result<(), Failure>;
+
+    /// Adds to the history of a unit.
+    fn record_event(&mut self, unit: &UnitName, event: &history::Event);
 
     /// A preparation is over; why it failed, if it said so.
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
@@ -220,7 +229,8 @@ impl World for Host {
 
     async fn observe(&mut self, query: &Query) -> Result<Observed, Error> {
         let systemd = self.systemd().await?;
-        observe::observe(&systemd, query, &self.memory, Path::new(TRIAL_FOLDER), &mut self.trials).await
+        let (trials, socket) = (&mut self.trials, &self.docker_socket);
+        observe::observe(&systemd, query, &self.memory, Path::new(TRIAL_FOLDER), trials, socket).await
     }
 
     async fn apply(&mut self, actions: Vec<Action>) -> Vec<Outcome> {
@@ -236,13 +246,35 @@ impl World for Host {
                 return actions.into_iter().map(failed).collect();
             }
         };
-        let mut applier =
-            Applier { systemd: &systemd, memory: &mut self.memory, records: &self.records, folder: &self.folder };
+        let mut applier = Applier {
+            systemd: &systemd,
+            memory: &mut self.memory,
+            records: &self.records,
+            folder: &self.folder,
+            docker_socket: &self.docker_socket,
+        };
         applier.apply(actions).await
     }
 
     fn finish_start(&mut self, unit: &UnitName) -> Result<(), Failure> {
         apply::finish_start(&mut self.memory, &self.records, unit)
+    }
+
+    async fn reject(&mut self, unit: &UnitName, rejected: Rejected) -> Result<(), Failure> {
+        let systemd = self.systemd().await?;
+        let (memory, records) = (&mut self.memory, &self.records);
+        apply::reject(&systemd, &self.docker_socket, memory, records, unit, rejected).await
+    }
+
+    fn accept(&mut self, unit: &UnitName, run: Digest) -> Result<(), Failure> {
+        apply::accept(&mut self.memory, &self.records, unit, run)
+    }
+
+    fn record_event(&mut self, unit: &UnitName, event: &history::Event) {
+        let folder = self.records.of_unit(unit);
+        if let Err(error) = history::append(&folder, event) {
+            tracing::warn!("{}: {error}", folder.display());
+        }
     }
 
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {

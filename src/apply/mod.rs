@@ -2,6 +2,7 @@
 
 mod install;
 mod prepare;
+mod update;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,14 @@ use tokio::task::JoinSet;
 pub use install::{FOLDERS, choose_folder, remove as remove_files};
 use install::{at, link_is_missing};
 pub use prepare::{clean_up as clean_up_preparations, over as preparation_over};
+pub use update::{accept, record_of_write, reject};
 
 use crate::config::TARGET;
+use crate::files;
 use crate::plan::Action;
 use crate::quadlet::slice;
 use crate::render::{Desired, TargetState};
-use crate::status::{Installed, Memory, Progress, RecordFiles, Started, UnitRecord, outdated};
+use crate::status::{Installed, Memory, Progress, RecordFiles, Started, Trial, UnitRecord, outdated};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::{Digest, Facts, UnitName, UnitType};
 
@@ -72,6 +75,8 @@ pub struct Applier<'a> {
     pub records: &'a RecordFiles,
     /// Where unit files are installed.
     pub folder: &'a Path,
+    /// The Engine's, which keeps images.
+    pub docker_socket: &'a Path,
 }
 
 impl Applier<'_> {
@@ -108,10 +113,14 @@ impl Applier<'_> {
         let result = match &action {
             Action::Stop { unit, .. } => self.stop(unit).await,
             Action::Remove { unit } => self.remove(unit).await,
-            Action::Write { desired, outdates, runs, .. } => self.write(desired, *outdates, *runs),
+            Action::Write { desired, outdates, runs, trial, .. } => self.write(desired, *outdates, *runs, *trial),
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
             Action::Adopt { unit, run } => self.record_started(unit, Some(Started::done(*run))),
             Action::Forget { unit } => self.forget(unit),
+            Action::Keep { desired, run } => self.keep(desired, *run).await,
+            Action::Trust { unit } => self.trust(unit).await,
+            Action::Reject { unit, run, was_up, reason } => self.reject(unit, *run, *was_up, reason).await,
+            Action::Forgive { unit } => self.forgive(unit),
             Action::Prepare { desired } => self.prepare(desired).await,
             Action::Abandon { unit, version } => self.abandon(unit, *version).await,
             Action::Link { units } => self.link(units).await,
@@ -151,6 +160,14 @@ impl Applier<'_> {
             // Nobody else stops a slice that holds nothing any more.
             let _ = self.systemd.stop(&slice::name(unit)).await;
         }
+        if self.memory.units.get(unit).is_some_and(|record| record.good.is_some()) {
+            if installed.is_quadlet {
+                self.release(unit).await;
+            }
+            files::remove(&self.records.good(unit)).map_err(|error| record_failure(unit, error))?;
+            let _ = self.systemd.let_go(unit.as_str()).await;
+        }
+        self.memory.good.remove(unit);
         self.memory.installed.remove(unit);
         self.record_started(unit, None)?;
         // The operator's word outlives the installation; it goes with the file, which is a step of its own.
@@ -171,8 +188,15 @@ impl Applier<'_> {
         Ok(if is_loaded { Done::Outdated } else { Done::Finished })
     }
 
-    fn write(&mut self, desired: &Desired, outdates: bool, runs: Option<Digest>) -> Result<Done, Failure> {
+    fn write(
+        &mut self,
+        desired: &Desired,
+        outdates: bool,
+        runs: Option<Digest>,
+        trial: Option<Trial>,
+    ) -> Result<Done, Failure> {
         let name = &desired.name;
+        self.begin_trial(desired, trial)?;
         // If the agent dies before the start, the next one must know what runs and what was to be started.
         let started = match runs {
             Some(run) => Some(Started::done(run)),
@@ -234,7 +258,9 @@ impl Applier<'_> {
             while calls.len() >= CALLS_AT_ONCE {
                 outcomes.extend(calls.join_next().await.and_then(Result::ok));
             }
-            calls.spawn(start_one(self.systemd.clone(), action));
+            let is_held =
+                action.unit().and_then(|unit| self.memory.units.get(unit)).is_some_and(|record| record.trial.is_some());
+            calls.spawn(start_one(self.systemd.clone(), action, is_held));
         }
         while let Some(outcome) = calls.join_next().await {
             outcomes.extend(outcome.ok());
@@ -315,12 +341,14 @@ impl Applier<'_> {
     }
 }
 
-async fn start_one(systemd: Systemd, action: Action) -> Outcome {
+/// `is_held`: whether what it comes to has to be seen, however soon it ends.
+async fn start_one(systemd: Systemd, action: Action, is_held: bool) -> Outcome {
     let since = Instant::now();
     let Action::Start { unit, is_restart, has_history, bring_back, .. } = &action else {
         unreachable!("only starts are queued")
     };
     let result = async {
+        let mut holds = is_held && systemd.hold(unit.as_str()).await.is_err();
         if *has_history {
             systemd.reset_failed(unit.as_str()).await?;
         }
@@ -329,6 +357,10 @@ async fn start_one(systemd: Systemd, action: Action) -> Outcome {
         } else {
             (systemd.start(unit.as_str()).await?, JobKind::Start)
         };
+        holds = holds && systemd.hold(unit.as_str()).await.is_err();
+        if holds {
+            tracing::debug!("systemd does not hold {unit}");
+        }
         for other in bring_back {
             if let Err(error) = systemd.start(other).await {
                 tracing::warn!("{other} went down with {unit} and does not come back: {error}");

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::apply;
 use crate::config::{self, Settings};
 use crate::host::{Host, Platform, System};
+use crate::plan;
 use crate::quadlet::names;
 use crate::render::{self, FileVerdict, Resolution, TargetState};
 use crate::source::units::Library;
@@ -71,7 +72,8 @@ impl Context {
             installed: &sources,
             targets: &targets,
         };
-        let resolution = render::resolve(&units, &inputs);
+        let mut resolution = render::resolve(&units, &inputs);
+        plan::go_back(&mut resolution, &self.memory);
         Ok(Directory { look, units, resolution })
     }
 
@@ -113,6 +115,15 @@ impl Context {
 }
 
 impl Directory {
+    /// Why the last good version of a unit runs in the place of what its file says, and whether somebody asked for it.
+    pub fn rolled_back(&self, context: &Context, name: &UnitName) -> Option<(String, bool)> {
+        let rejected = context.memory.units.get(name)?.rejected.as_ref()?;
+        let own = self.resolution.of_file(name).filter(|own| plan::is_rejected(own, rejected))?;
+        // The copy itself is for root alone.
+        let time = context.memory.good.get(name).map(|good| good.time);
+        Some((rejected.explain(name, &own.source, time), rejected.by_hand))
+    }
+
     /// The verdict for a unit, preferring the file that is taken.
     pub fn verdict(&self, name: &UnitName) -> Option<&FileVerdict> {
         let mut verdicts = self.resolution.verdicts.iter().filter(|verdict| verdict.is_about(name));

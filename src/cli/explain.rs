@@ -70,7 +70,14 @@ pub fn explain(
         let target =
             context.memory.units.get(name).and_then(|record| record.linked).map_or("", |_| ", started at boot");
         println!("  installed as {}/{name}{target}", installed.folder.display());
-        print_difference(directory, name, installed.digest);
+        let rolled_back = directory.as_ref().ok().and_then(|directory| directory.rolled_back(context, name));
+        match rolled_back {
+            Some((reason, _)) => println!("  {reason}"),
+            None => print_difference(directory, name, installed.digest),
+        }
+        if context.memory.units.get(name).is_some_and(|record| record.trial.is_some()) {
+            println!("  its new version is on trial: if it does not stay up (RollbackSec=), the one before comes back");
+        }
     }
     if let Some((state, reason)) = state {
         let hint = match state.active {

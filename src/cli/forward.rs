@@ -9,7 +9,7 @@ use super::{Command, files, fleetctl};
 use crate::unit::file_kind::{FileKind, file_kind};
 
 /// Commands that change units: among many hosts, a unit of another one is no failure.
-const FOR_UNITS: [&str; 7] = ["submit", "load", "start", "stop", "restart", "unload", "destroy"];
+const FOR_UNITS: [&str; 8] = ["submit", "load", "start", "stop", "restart", "rollback", "unload", "destroy"];
 
 /// Of them, those that bring files along.
 const WITH_FILES: [&str; 3] = ["submit", "load", "start"];

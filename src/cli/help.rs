@@ -10,7 +10,7 @@ use crate::quadlet::{key_list, options};
 
 /// Every command that people type, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Change", &["submit", "load", "start", "stop", "restart", "unload", "destroy"]),
+    ("Change", &["submit", "load", "start", "stop", "restart", "rollback", "unload", "destroy"]),
     (
         "Look",
         &[
@@ -21,6 +21,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "explain",
             "cat",
             "diff",
+            "history",
             "user",
             "journal",
             "ssh",

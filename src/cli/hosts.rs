@@ -12,9 +12,21 @@ use super::forward::{self, Sent};
 use super::remote::{self, HERE, NO_ANSWER, Ssh, short};
 use super::table::{Cell, Listing};
 
-/// Commands that ask the agent, which only root may.
-const AS_ROOT: [&str; 10] =
-    ["submit", "load", "start", "stop", "restart", "unload", "destroy", "reconcile", "eject", "sync"];
+/// Commands that ask the agent, or read what only root may.
+const AS_ROOT: [&str; 12] = [
+    "submit",
+    "load",
+    "start",
+    "stop",
+    "restart",
+    "rollback",
+    "unload",
+    "destroy",
+    "reconcile",
+    "eject",
+    "sync",
+    "history",
+];
 
 /// The group of hosts.toml that counts when nobody names hosts.
 const DEFAULT: &str = "default";

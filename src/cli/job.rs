@@ -37,6 +37,22 @@ pub struct WithFiles {
     sign: bool,
 }
 
+/// Options of `start`.
+#[derive(Debug, clap::Args)]
+pub struct Starting {
+    #[command(flatten)]
+    files: WithFiles,
+    /// Run what the file says whatever becomes of it: no way back to the last good version by itself
+    #[arg(long)]
+    force: bool,
+}
+
+impl Starting {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        self.files.run(if self.force { Verb::Force } else { Verb::Start })
+    }
+}
+
 /// Options of commands that are about units that are there.
 #[derive(Debug, clap::Args)]
 pub struct Units {
@@ -61,6 +77,9 @@ pub enum Verb {
     Start,
     Stop,
     Restart,
+    /// `start --force`
+    Force,
+    Rollback,
     Unload,
     Destroy,
 }
@@ -70,9 +89,10 @@ impl Verb {
         match self {
             Self::Submit => "submit",
             Self::Load => "load",
-            Self::Start => "start",
+            Self::Start | Self::Force => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Rollback => "rollback",
             Self::Unload => "unload",
             Self::Destroy => "destroy",
         }
@@ -85,6 +105,8 @@ impl Verb {
             Self::Start => Wish::Start,
             Self::Stop => Wish::Stop,
             Self::Restart => Wish::Restart,
+            Self::Force => Wish::Force,
+            Self::Rollback => Wish::Rollback,
             Self::Unload => Wish::Unload,
             Self::Destroy => Wish::Forget,
         }
@@ -146,7 +168,7 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
     for unit in &selected {
         let name = &unit.name;
         let answer = answer.units.get(name.as_str()).cloned().unwrap_or_default();
-        if answer.is_elsewhere && matches!(verb, Verb::Load | Verb::Start | Verb::Restart) {
+        if answer.is_elsewhere && matches!(verb, Verb::Load | Verb::Start | Verb::Force | Verb::Restart) {
             eprintln!("Unit {name} is not for this host: {}", answer.problem.unwrap_or_default());
             has_failed |= !options.among_hosts;
             elsewhere.push(name.as_str());
@@ -157,9 +179,9 @@ fn run(verb: Verb, options: &Units, bundle: &[Submission], reading: Reading) -> 
             has_failed = true;
             continue;
         }
-        let is_to_be_up = verb == Verb::Start
-            || verb == Verb::Restart
-            || verb == Verb::Submit && answer.target == TargetState::Launched;
+        let is_launched = answer.target == TargetState::Launched;
+        let is_to_be_up = matches!(verb, Verb::Start | Verb::Force | Verb::Restart)
+            || matches!(verb, Verb::Submit | Verb::Rollback) && is_launched;
         if options.no_block {
             println!("{}", triggered(verb, unit));
         } else if is_to_be_up && !name.is_template() {
@@ -215,7 +237,7 @@ fn refuse(verb: Verb, selected: &[Selected], directory: &Directory) -> anyhow::R
         bail!("{} is there by DefaultInstance= of {path}; remove that line, or destroy the template", unit.name);
     }
     for unit in selected.iter().filter(|unit| unit.name.is_template()) {
-        if matches!(verb, Verb::Stop | Verb::Restart) {
+        if matches!(verb, Verb::Stop | Verb::Restart | Verb::Rollback) {
             bail!("{} is a template, which never runs; name an instance of it", unit.name);
         }
         if verb != Verb::Destroy {
@@ -270,7 +292,12 @@ fn sentence(verb: Verb, unit: &Selected, answer: &UnitAnswer, machine: &str) -> 
     let name = &unit.name;
     let state = match verb {
         Verb::Destroy => return format!("Destroyed {name}"),
-        Verb::Start | Verb::Restart if !name.is_template() => TargetState::Launched,
+        Verb::Start | Verb::Force | Verb::Restart if !name.is_template() => TargetState::Launched,
+        Verb::Rollback => {
+            return format!(
+                "Unit {name} is back at its last good version, until its file changes or 'sculler start --force {name}'"
+            );
+        }
         _ => answer.target,
     };
     match state {

@@ -47,6 +47,13 @@ impl ListUnits {
             .collect();
         self.listing().print(&rows)?;
         // Beside the table: scripts read it.
+        if let Ok(directory) = context.directory() {
+            for unit in installed.keys() {
+                if let Some((reason, _)) = directory.rolled_back(&context, unit) {
+                    eprintln!("{unit}: {reason}");
+                }
+            }
+        }
         for unit in installed.keys() {
             if let Some(event) = context.failed_reload(unit) {
                 eprintln!("{unit}: {}", event.done);

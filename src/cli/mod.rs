@@ -16,6 +16,7 @@ mod files;
 mod fleetctl;
 mod forward;
 mod help;
+mod history;
 mod hosts;
 mod job;
 mod journal;
@@ -67,11 +68,13 @@ enum Command {
     /// Install units and start nothing (target state loaded)
     Load(job::WithFiles),
     /// Start units, now and at boot (target state launched)
-    Start(job::WithFiles),
+    Start(job::Starting),
     /// Stop units, now and at boot (target state loaded)
     Stop(job::Units),
     /// Restart units
     Restart(job::Units),
+    /// Go back to the last good version of units
+    Rollback(job::Units),
     /// Stop units and uninstall them (target state inactive)
     Unload(job::Units),
     /// Stop units and remove them with their files
@@ -90,6 +93,8 @@ enum Command {
     Cat(cat::Cat),
     /// What is installed against what the file says
     Diff(diff::Diff),
+    /// What happened to units: when, why, how it ended
+    History(history::History),
     /// Whom a container runs as, and what it may not use
     User(user::User),
     /// The journal of units
@@ -180,9 +185,10 @@ impl Command {
         match self {
             Self::Submit(command) => command.run(Verb::Submit),
             Self::Load(command) => command.run(Verb::Load),
-            Self::Start(command) => command.run(Verb::Start),
+            Self::Start(command) => command.run(),
             Self::Stop(command) => command.run(Verb::Stop),
             Self::Restart(command) => command.run(Verb::Restart),
+            Self::Rollback(command) => command.run(Verb::Rollback),
             Self::Unload(command) => command.run(Verb::Unload),
             Self::Destroy(command) => command.run(Verb::Destroy),
             Self::ListUnits(command) => command.run(),
@@ -192,6 +198,7 @@ impl Command {
             Self::Explain(command) => command.run(),
             Self::Cat(command) => command.run(),
             Self::Diff(command) => command.run(),
+            Self::History(command) => command.run(),
             Self::User(command) => command.run(),
             Self::Journal(command) => command.run(),
             Self::Verify(command) => command.run(),

@@ -29,10 +29,10 @@ pub fn check(wish: Wish, answer: &UnitAnswer) -> Result<(), String> {
     }
     match (wish, answer.result.as_deref()) {
         (Wish::Unload | Wish::Forget, _) if answer.is_installed => Err("it is still installed".to_owned()),
-        (Wish::Start | Wish::Restart, _) if !answer.is_installed => {
+        (Wish::Start | Wish::Force | Wish::Restart, _) if !answer.is_installed => {
             Err("it is not loaded; run 'sculler start'".to_owned())
         }
-        (Wish::Start | Wish::Restart | Wish::Stop, Some(result)) if result != "done" => {
+        (Wish::Start | Wish::Force | Wish::Restart | Wish::Rollback | Wish::Stop, Some(result)) if result != "done" => {
             Err(format!("its job ended with '{result}'"))
         }
         _ => Ok(()),

@@ -43,6 +43,7 @@ impl Plan {
                     println!("refuse {unit}: {reason}");
                 }
                 Blocked::ByHand(reason) => println!("leave {unit}: {reason}"),
+                Blocked::Held(reason) => println!("hold {unit}: {reason}"),
             }
         }
         let is_prepared = |unit: &UnitName| {
@@ -59,6 +60,12 @@ impl Plan {
             if let Ruling::Invalid { errors } = &verdict.ruling {
                 is_valid = false;
                 errors.iter().for_each(|error| println!("keep {} as it is: {error}", verdict.name));
+            }
+        }
+        for unit in context.memory.units.keys() {
+            if let Some((reason, by_hand)) = directory.rolled_back(&context, unit) {
+                is_valid &= by_hand;
+                println!("leave {unit} as it is: {reason}");
             }
         }
         for (path, problem) in &directory.look.problems {
@@ -84,13 +91,15 @@ async fn make(context: &Context, directory: &Directory) -> anyhow::Result<plan::
     let query = plan::in_question(&inputs);
     let systemd = Systemd::connect().await?;
     let trials = Path::new("/run/systemd/system.attached");
-    let observed = observe::observe(&systemd, &query, &context.memory, trials, &mut Trials::new()).await?;
+    let socket = &context.settings.docker_socket;
+    let observed = observe::observe(&systemd, &query, &context.memory, trials, &mut Trials::new(), socket).await?;
     let mut plan = plan::plan(&Situation {
         resolution: &directory.resolution,
         memory: &context.memory,
         observed: &observed,
         jobs: &jobs,
         preparations: &BTreeMap::new(),
+        unstarted: &BTreeMap::new(),
         backing_off: &BTreeSet::new(),
         bring_back: &BTreeMap::new(),
         asked: &asked,

@@ -105,6 +105,13 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     wrong.extend(errors.iter().map(ToString::to_string));
                 }
             }
+            for unit in context.memory.units.keys() {
+                match directory.rolled_back(context, unit) {
+                    Some((reason, true)) => println!("{unit}: {reason}"),
+                    Some((reason, false)) => wrong.push(format!("{unit}: {reason}")),
+                    None => {}
+                }
+            }
             for (path, problem) in &directory.look.problems {
                 if let Problem::Refused(reason) = problem {
                     wrong.push(format!("{}: {reason}", path.display()));

@@ -83,6 +83,16 @@ pub fn state(text: impl Into<String>) -> Cell {
     Cell { colour: Colour::of_state(&text), text }
 }
 
+/// A cell that says that all is well.
+pub fn good(text: &str) -> Cell {
+    Cell { text: text.to_owned(), colour: Colour::Good }
+}
+
+/// A cell that says that something is not.
+pub fn bad(text: &str) -> Cell {
+    Cell { text: text.to_owned(), colour: Colour::Bad }
+}
+
 /// A table that one host prints, or many together.
 #[derive(Clone, Copy)]
 pub struct Listing<'a> {

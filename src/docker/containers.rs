@@ -11,6 +11,9 @@ use super::http::{Request, encoded};
 use super::stream::Messages;
 use crate::quadlet::create::{CreateBody, Endpoint, PortBinding};
 
+/// The label of a container, network or volume with the name of the service that it is of.
+pub const UNIT_LABEL: &str = "sculler.unit";
+
 /// How long a container may take to start: the Engine sets up its networks and mounts meanwhile.
 const START: Duration = Duration::from_secs(600);
 

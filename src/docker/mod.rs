@@ -10,17 +10,18 @@ mod engine;
 mod events;
 mod http;
 mod images;
+mod keep;
 mod resources;
 mod service;
 mod stream;
 
-pub use containers::{Container, ContainerState, Exit, Waiting};
+pub use containers::{Container, ContainerState, Exit, UNIT_LABEL, Waiting};
 pub use credentials::{Credentials, credentials_from, registry_of};
 pub use engine::{Engine, Facts, engine_facts};
 pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
 pub use resources::{NetworkInfo, VolumeInfo};
-pub use service::{SERVICE, ServiceState, service_state};
+pub use service::{SERVICE, ServiceState, service_state, service_state_by};
 
 use std::path::PathBuf;
 

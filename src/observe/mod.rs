@@ -5,6 +5,7 @@
 
 pub mod collision;
 
+mod conduct;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use collision::is_reserved;
 
+pub use conduct::{Conduct, Health};
 pub use trial::is_triable;
 
 use crate::config;
@@ -32,6 +34,8 @@ pub struct Query {
     pub changed: BTreeMap<UnitName, Arc<Desired>>,
     /// Of them, those that somebody wants started or stopped.
     pub asked: BTreeSet<UnitName>,
+    /// Of them, those whose version was just installed, or is about to give way: how do they behave?
+    pub conduct: BTreeSet<UnitName>,
     /// Of them, the services of sockets in question.
     pub beside: BTreeSet<UnitName>,
 }
@@ -43,6 +47,8 @@ pub struct Observed {
     pub states: HashMap<UnitName, UnitState>,
     /// More of those for which the state does not say enough.
     pub details: HashMap<UnitName, Details>,
+    /// How those behave whose version may have to go, or be kept.
+    pub conduct: HashMap<UnitName, Conduct>,
     /// New units whose name, or a name in `[Install]`, belongs to somebody else; why.
     pub collisions: HashMap<UnitName, String>,
     /// Changed units that systemd would not load; its reason.
@@ -61,6 +67,7 @@ pub async fn observe(
     memory: &Memory,
     trial_folder: &Path,
     trials: &mut Trials,
+    docker_socket: &Path,
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
     if query.units.is_empty() {
@@ -106,6 +113,13 @@ pub async fn observe(
             let mut details = systemd.details(name.as_str()).await?;
             keep_those_up(systemd, &mut details.dependents).await?;
             observed.details.insert(name.clone(), details);
+        }
+    }
+    for name in &query.conduct {
+        if let Some(state) = observed.states.get(name).filter(|state| state.is_in_memory()) {
+            let installed = memory.installed.get(name);
+            let conduct = conduct::of(systemd, name, state, installed, docker_socket).await?;
+            observed.conduct.insert(name.clone(), conduct);
         }
     }
     for (name, desired) in &query.changed {

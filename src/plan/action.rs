@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::render::Desired;
+use crate::status::Trial;
 use crate::unit::{Digest, UnitName};
 
 /// Why a step is taken.
@@ -28,6 +29,8 @@ pub enum Cause {
     Unfinished,
     /// Somebody asked for it.
     Asked,
+    /// The file's version is not run any more.
+    RolledBack,
     /// A socket cannot be started beside the service that it starts.
     MakesRoom,
 }
@@ -45,6 +48,7 @@ impl Cause {
             Self::Back => "its file is back as it was",
             Self::Unfinished => "it has not been started as its file says yet",
             Self::Asked => "it was asked for",
+            Self::RolledBack => "its last good version comes back",
             Self::MakesRoom => "systemd starts its socket only while it is down",
         }
     }
@@ -79,6 +83,36 @@ pub enum Action {
         outdates: bool,
         /// [`crate::unit::Facts::run`] of what was started since boot before the write, if anything was.
         runs: Option<Digest>,
+        /// What it has to show, if there is a version to go back to.
+        trial: Option<Trial>,
+    },
+    /// Keep a copy of what is installed, and its image, to go back to.
+    Keep {
+        /// What takes its place.
+        desired: Arc<Desired>,
+        /// [`crate::unit::Facts::run`] of what is kept.
+        run: Digest,
+    },
+    /// Record that the version on trial has stayed up.
+    Trust {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// Record that a version has to go.
+    Reject {
+        /// The unit.
+        unit: UnitName,
+        /// [`crate::unit::Facts::run`] of that version.
+        run: Digest,
+        /// Whether what it took the place of was up.
+        was_up: bool,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Record that the file is another one than the one that was rejected.
+    Forgive {
+        /// The unit.
+        unit: UnitName,
     },
     /// See to it that a new version can start, while the old one runs.
     Prepare {
@@ -143,11 +177,16 @@ impl Action {
     /// Steps of a lower phase come first.
     pub fn phase(&self) -> u8 {
         match self {
-            Self::Stop { .. } => 0,
+            // What a stop takes along has to be kept before.
+            Self::Keep { .. } | Self::Stop { .. } => 0,
             Self::Remove { .. } => 1,
             Self::Write { .. } => 2,
             Self::Reload { .. } => 3,
-            Self::Adopt { .. } | Self::Forget { .. } => 4,
+            Self::Adopt { .. }
+            | Self::Forget { .. }
+            | Self::Trust { .. }
+            | Self::Reject { .. }
+            | Self::Forgive { .. } => 4,
             Self::Start { .. } => 5,
             // They take no part in the speed of starts.
             Self::Prepare { .. } | Self::Abandon { .. } => 6,
@@ -164,8 +203,11 @@ impl Action {
             | Self::Forget { unit }
             | Self::Start { unit, .. }
             | Self::Abandon { unit, .. }
+            | Self::Trust { unit }
+            | Self::Reject { unit, .. }
+            | Self::Forgive { unit }
             | Self::Unlink { unit } => Some(unit),
-            Self::Write { desired, .. } | Self::Prepare { desired } => Some(&desired.name),
+            Self::Write { desired, .. } | Self::Prepare { desired } | Self::Keep { desired, .. } => Some(&desired.name),
             Self::Reload { .. } | Self::Link { .. } => None,
         }
     }
@@ -190,6 +232,10 @@ impl Action {
             Self::Forget { .. } => "forget",
             Self::Start { is_restart: true, .. } => "restart",
             Self::Start { .. } => "start",
+            Self::Keep { .. } => "keep",
+            Self::Trust { .. } => "trust",
+            Self::Reject { .. } => "reject",
+            Self::Forgive { .. } => "forgive",
             Self::Prepare { .. } => "prepare",
             Self::Abandon { .. } => "abandon",
             Self::Link { .. } => "enable",
@@ -219,6 +265,10 @@ impl fmt::Display for Action {
                 let names: Vec<&str> = units.iter().map(|desired| desired.name.as_str()).collect();
                 write!(f, "{word} {}: wanted at boot", names.join(", "))
             }
+            Self::Keep { desired, .. } => write!(f, "{word} the present version of {}, to go back to", desired.name),
+            Self::Trust { unit } => write!(f, "{word} the new version of {unit}: it has stayed up"),
+            Self::Reject { unit, reason, .. } => write!(f, "{word} the new version of {unit}: {reason}"),
+            Self::Forgive { unit } => write!(f, "{word} the file of {unit}: it is not the one that was rolled back"),
             Self::Prepare { desired } => {
                 write!(f, "{word} {} from {}, while the old version runs", desired.name, desired.source.display())
             }

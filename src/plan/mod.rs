@@ -7,13 +7,16 @@
 mod action;
 mod edit;
 mod sockets;
+mod trial;
 mod unit;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use action::{Action, Cause};
+pub use trial::{go_back, is_rejected, under_way};
 
 use crate::observe::{Observed, Query};
 use crate::render::{Desired, Resolution, TargetState};
@@ -33,6 +36,8 @@ pub struct Situation<'a> {
     pub jobs: &'a BTreeMap<UnitName, JobKind>,
     /// What is being prepared, or has been.
     pub preparations: &'a BTreeMap<UnitName, Preparation>,
+    /// Units whose last start was not even tried, and why.
+    pub unstarted: &'a BTreeMap<UnitName, String>,
     /// Units that wait for their next try.
     pub backing_off: &'a BTreeSet<UnitName>,
     /// Units that the stop of another took down: to be started with it.
@@ -76,6 +81,8 @@ pub struct Plan {
     pub blocked: BTreeMap<UnitName, Blocked>,
     /// Units whose turn comes when a stop among the actions, or a preparation, is over.
     pub put_off: BTreeSet<UnitName>,
+    /// When a version on trial has to be looked at again.
+    pub look_again: Option<Duration>,
     /// Whether something would have been removed if it had been allowed.
     pub wants_removal: bool,
 }
@@ -87,6 +94,8 @@ pub enum Blocked {
     Invalid(String),
     /// Somebody wanted it so: masked or disabled by hand.
     ByHand(String),
+    /// Its file says that its edits wait (`OnUpdate=hold`).
+    Held(String),
 }
 
 /// The units about which systemd must be asked before a plan can be made.
@@ -113,6 +122,12 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
             query.units.insert(name.clone());
         }
     }
+    let on_trial = memory.units.iter().filter(|(name, record)| under_way(resolution, memory, name, record).is_some());
+    query.conduct = on_trial.map(|(name, _)| name.clone()).collect();
+    // What is replaced may have to be kept.
+    let replaced = query.changed.iter().filter(|(_, desired)| !desired.is_last_good);
+    query.conduct.extend(replaced.map(|(name, _)| name.clone()).filter(|name| !name.is_template()));
+    query.units.extend(query.conduct.iter().cloned());
     query.units.extend(surplus(resolution, memory, *holds).cloned());
     let is_here = |name: &&UnitName| resolution.desired.contains_key(*name) || memory.installed.contains_key(*name);
     query.asked = asked.keys().filter(is_here).cloned().collect();
@@ -193,6 +208,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut decisions: BTreeMap<UnitName, unit::Decision> = due.filter_map(decide).collect();
     plan.put_off = sockets::make_room(situation, &mut decisions);
     plan.actions.extend(edit::abandoned(situation));
+    let (verdicts, look_again) = trial::judge(situation);
+    plan.actions.extend(verdicts);
+    plan.look_again = look_again;
     for (name, decision) in decisions {
         if decision.needs_reload {
             needs_reload.insert(name.clone());

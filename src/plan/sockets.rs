@@ -35,8 +35,9 @@ pub fn make_room(situation: &Situation<'_>, decisions: &mut BTreeMap<UnitName, D
         let is_stopping = unit::is_stopping(situation, &service, situation.observed.states.get(&service));
         let decision = decisions.entry(service.clone()).or_default();
         decision.needs_reload = false;
-        decision.actions.retain(|action| matches!(action, Action::Stop { .. }));
-        if is_wanted && !is_stopping && decision.actions.is_empty() && !situation.backing_off.contains(&service) {
+        decision.actions.retain(|action| matches!(action, Action::Keep { .. } | Action::Stop { .. }));
+        let has_stop = decision.actions.iter().any(|action| matches!(action, Action::Stop { .. }));
+        if is_wanted && !is_stopping && !has_stop && !situation.backing_off.contains(&service) {
             let dependents = situation.observed.details.get(&service).map(|details| details.dependents.clone());
             let bring_back = std::iter::once(service.to_string()).chain(dependents.unwrap_or_default()).collect();
             let stop = Action::Stop { unit: service, cause: Cause::MakesRoom, bring_back, back_with: Some(socket) };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Action, Ask, Blocked, Cause, Situation, edit};
 use crate::render::Desired;
-use crate::status::{Installed, Progress, Started};
+use crate::status::{Installed, Progress, Started, Trial};
 use crate::systemd::{JobKind, LoadState, UnitState};
 use crate::unit::{Digest, UnitName};
 
@@ -66,7 +66,7 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
 fn install(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>) -> Decision {
     let outdates = state.is_some_and(UnitState::is_in_memory);
     let name = &desired.name;
-    let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates, runs: None };
+    let write = Action::Write { desired: desired.clone(), cause: Cause::New, outdates, runs: None, trial: None };
     if !desired.is_launched() && !is_asked_for(situation, name, state) {
         return Decision { actions: vec![write], ..Decision::default() };
     }
@@ -100,33 +100,46 @@ fn change(
     if matters && let Some(decision) = edit::before_a_stop(situation, desired, state) {
         return decision;
     }
+    if matters && edit::is_held(situation, desired) {
+        return Decision::blocked(edit::held(name));
+    }
+    let succession = edit::succession(situation, desired, running, state);
+    let mut actions = Vec::new();
+    if matters && succession.keeps {
+        actions.push(Action::Keep { desired: desired.clone(), run: running });
+    }
     if matters && is_up && installed.facts.stop != desired.facts.stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
-        return Decision {
-            actions: vec![Action::Stop {
-                unit: name.clone(),
-                cause: Cause::StopsDifferently,
-                bring_back: dependents.unwrap_or_default(),
-                back_with: None,
-            }],
-            ..Decision::default()
-        };
+        actions.push(Action::Stop {
+            unit: name.clone(),
+            cause: Cause::StopsDifferently,
+            bring_back: dependents.unwrap_or_default(),
+            back_with: None,
+        });
+        return Decision { actions, ..Decision::default() };
     }
-    let cause = if matters { Cause::Changed } else { Cause::ChangedHarmlessly };
+    let cause = match matters {
+        true if desired.is_last_good => Cause::RolledBack,
+        true => Cause::Changed,
+        false => Cause::ChangedHarmlessly,
+    };
     let runs = has_run.then_some(running);
-    let write = Action::Write { desired: desired.clone(), cause, outdates, runs };
+    let write = |trial: Option<Trial>| Action::Write { desired: desired.clone(), cause, outdates, runs, trial };
     // On a copied disk all that changed is the mark, whose condition kept the unit from starting at boot. A start that
     // was announced and has not happened is due whatever changed since.
     let is_due = matters || !is_up && started.map_or(!has_run, |started| !started.is_done());
-    if !is_asked_for(situation, name, state) && (!is_due || !is_up && !desired.is_launched()) {
-        return Decision { actions: vec![write], ..Decision::default() };
+    let is_wanted = is_up || desired.is_launched() || edit::comes_back(situation, desired);
+    let is_started = is_due && is_wanted || is_asked_for(situation, name, state);
+    if !is_started {
+        return Decision { actions: vec![write(None)], ..Decision::default() };
     }
     if let Some(blocked) = masked(state) {
-        return Decision { actions: vec![write], blocked: Some(blocked), ..Decision::default() };
+        return Decision { actions: vec![write(None)], blocked: Some(blocked), ..Decision::default() };
     }
+    actions.push(write(succession.trial.filter(|_| matters)));
     let cause = if matters { cause } else { Cause::NotStarted };
-    let start = start(situation, desired, state, cause);
-    Decision { actions: vec![write, start], needs_reload: outdates, ..Decision::default() }
+    actions.push(start(situation, desired, state, cause));
+    Decision { actions, needs_reload: outdates, ..Decision::default() }
 }
 
 /// An installed unit whose file is as installed: was that version started?
@@ -162,7 +175,8 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         }
         Some(_) => Cause::Unfinished,
     };
-    if !state.is_up() && !desired.is_launched() && !is_asked_for {
+    let is_wanted = desired.is_launched() || edit::comes_back(situation, desired);
+    if !state.is_up() && !is_wanted && !is_asked_for {
         return adopt();
     }
     if let Some(blocked) = masked(Some(state)) {

@@ -63,6 +63,8 @@ pub struct Desired {
     pub name: UnitName,
     /// The file in the unit directory.
     pub source: PathBuf,
+    /// It and its drop-ins, as they were read.
+    pub texts: Vec<Arc<TextFile>>,
     /// Everything that is installed, the mark first and the unit file last.
     pub files: Vec<RenderedFile>,
     /// What the supervisor works from, if the unit comes from a Quadlet file.
@@ -136,9 +138,11 @@ impl Desired {
         files.extend(own);
         let (digest, text_digest) = digests(&files, spec.as_deref());
         let update = UpdatePolicy::of(&unit.policy);
+        let texts = [&unit.file].into_iter().chain(&unit.drop_ins).chain(&unit.service_drop_ins).cloned().collect();
         Self {
             name,
             source,
+            texts,
             files,
             spec,
             digest,

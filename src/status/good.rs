@@ -4,12 +4,12 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::installed::{self, Installed};
 use super::memory::RecordFiles;
-use super::publish::seconds_now;
 use crate::files;
 use crate::quadlet::Spec;
 use crate::quadlet::spec::{PullPolicy, Request};
@@ -21,7 +21,7 @@ use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName};
 pub struct Good {
     /// [`crate::unit::Facts::run`]
     pub run: Digest,
-    /// When it was replaced, in seconds since 1970.
+    /// When it was installed, in seconds since 1970.
     pub time: f64,
     source: PathBuf,
     files: Vec<File>,
@@ -55,12 +55,33 @@ impl Good {
         };
         Ok(Self {
             run: installed.facts.run,
-            time: seconds_now(),
+            time: installed_at(name, installed, records),
             source: installed.source.clone(),
             files: found.files.into_iter().map(file).collect::<io::Result<_>>()?,
             spec: found.spec.map(text).transpose()?,
             image,
         })
+    }
+
+    /// A copy of what was just written.
+    #[cfg(test)]
+    pub fn of_desired(desired: &Desired) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let file =
+            |file: &RenderedFile| File { path: file.path.clone(), text: text(&file.text), is_private: file.is_private };
+        Self {
+            run: desired.facts.run,
+            time: 0.0,
+            source: desired.source.clone(),
+            files: desired.files.iter().map(file).collect(),
+            spec: desired.spec.as_deref().map(text),
+            image: None,
+        }
+    }
+
+    /// Its name may mean another image by now, but the very one that ran is not here any more.
+    pub fn without_image(self) -> Self {
+        Self { image: None, ..self }
     }
 
     /// Reads what is kept of a unit.
@@ -109,6 +130,7 @@ impl Good {
         Desired {
             name,
             source,
+            texts: Vec::new(),
             files,
             spec,
             digest,
@@ -136,4 +158,12 @@ impl Good {
         }
         spec.as_bytes().to_vec()
     }
+}
+
+/// When the newest of its files was written.
+fn installed_at(name: &UnitName, installed: &Installed, records: &RecordFiles) -> f64 {
+    let paths = [installed.folder.join(name.as_str()), records.spec(name)];
+    let times = paths.iter().filter_map(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok());
+    let newest = times.max().unwrap_or(SystemTime::UNIX_EPOCH);
+    newest.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -18,6 +18,9 @@ const FILE: &str = "history.jsonl";
 /// A file that is longer loses its older half.
 const LIMIT: u64 = 128 * 1024;
 
+/// What is done for an edit that cannot matter to what runs.
+pub const UNTOUCHED: &str = "installed; what runs was left alone";
+
 /// What one event may say of its reason: a check's output may be long.
 const REASON: usize = 4 * 1024;
 
@@ -155,7 +158,8 @@ pub fn read(folder: &Path) -> io::Result<Vec<Event>> {
 
 /// The reload that did not end well, if nothing has happened since: what runs has not taken up what its files say.
 pub fn failed_reload(events: &[Event]) -> Option<&Event> {
-    events.last().filter(|event| event.what == What::Reload && event.result != Outcome::Done)
+    let told = |event: &&Event| !(event.what == What::Edit && event.done == UNTOUCHED);
+    events.iter().rfind(told).filter(|event| event.what == What::Reload && event.result != Outcome::Done)
 }
 
 /// Opens the file with nobody else writing to it until it is closed.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::date::date;
 use super::good::Good;
 use super::installed::Installed;
 use super::outdated;
@@ -73,12 +74,21 @@ pub struct UnitRecord {
     pub target: Option<TargetState>,
     /// [`crate::unit::Facts::run`] of the last good version, which [`super::Good`] has.
     pub good: Option<Digest>,
-    /// Likewise of the version that has yet to show that it stays up.
-    pub trial: Option<Digest>,
+    /// The version that has yet to show that it stays up.
+    pub trial: Option<Trial>,
     /// The version of the file that is not run any more.
     pub rejected: Option<Rejected>,
-    /// Likewise of the version that runs whatever becomes of it: somebody said so.
+    /// [`crate::unit::Facts::run`] of the version that runs whatever becomes of it: somebody said so.
     pub accepted: Option<Digest>,
+}
+
+/// A version that was installed in the place of one that is kept, and may go again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// [`crate::unit::Facts::run`]
+    pub run: Digest,
+    /// Whether what it took the place of was up: then its own end is a fault, however well it ended.
+    pub was_up: bool,
 }
 
 /// A version of a file in whose place the last good one runs.
@@ -90,6 +100,27 @@ pub struct Rejected {
     pub reason: String,
     /// Since when, in seconds since 1970.
     pub time: f64,
+    /// Whether somebody said so; then `Rollback=no` does not matter.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// Whether the last good version has to be brought up again.
+    #[serde(default)]
+    pub was_up: bool,
+}
+
+impl Rejected {
+    /// What became of the unit in `source`, and what to do; `time`: of the version that runs, if it is known.
+    pub fn explain(&self, unit: &UnitName, source: &Path, time: Option<f64>) -> String {
+        let version = match time {
+            Some(time) => format!("the version of {}", date(time)),
+            None => "the version before".to_owned(),
+        };
+        format!(
+            "rolled back to {version}: {}; edit {}, or run 'sculler start --force {unit}'",
+            self.reason,
+            source.display()
+        )
+    }
 }
 
 // Times are never compared as numbers.

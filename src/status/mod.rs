@@ -1,5 +1,6 @@
 //! What is known of each unit, remembered and published.
 
+mod date;
 mod good;
 pub mod history;
 mod installed;
@@ -7,7 +8,8 @@ mod memory;
 pub mod outdated;
 mod publish;
 
+pub use date::date;
 pub use good::Good;
 pub use installed::{Installed, scan as scan_installed};
-pub use memory::{Memory, Progress, RecordFiles, Rejected, Started, UnitRecord};
+pub use memory::{Memory, Progress, RecordFiles, Rejected, Started, Trial, UnitRecord};
 pub use publish::{AgentStatus, STATUS_FILE, Trouble, UnitStatus, publish, read, seconds_now};

@@ -3,8 +3,7 @@
 use crate::docker::Container;
 use crate::quadlet::Spec;
 
-/// The service that a container, network or volume is of.
-pub const UNIT: &str = "sculler.unit";
+pub use crate::docker::UNIT_LABEL as UNIT;
 
 /// The digest of what it was made from.
 pub const RUN: &str = "sculler.run";

@@ -207,6 +207,16 @@ impl Systemd {
         Ok(!changes.is_empty())
     }
 
+    /// Keeps a unit in memory after its end: what it came to is forgotten otherwise.
+    pub async fn hold(&self, name: &str) -> Result<(), Error> {
+        Ok(self.manager.ref_unit(name).await?)
+    }
+
+    /// The end of [`Systemd::hold`].
+    pub async fn let_go(&self, name: &str) -> Result<(), Error> {
+        Ok(self.manager.unref_unit(name).await?)
+    }
+
     /// Forgets that a unit failed. A unit that is not in memory has nothing to forget.
     pub async fn reset_failed(&self, name: &str) -> Result<(), Error> {
         match self.manager.reset_failed_unit(name).await.map_err(Error::from) {
@@ -260,6 +270,12 @@ pub struct Details {
     pub invocation_id: String,
     /// Whether it left the inactive state since boot.
     pub has_run: bool,
+    /// When its last start began, in microseconds of the monotonic clock; 0: never since it is in memory.
+    pub started_at: u64,
+    /// When it last became active, in microseconds of the monotonic clock; 0: never.
+    pub active_since: u64,
+    /// When it last ceased to be active, likewise.
+    pub active_until: u64,
     /// Whether a file of it is newer than what PID 1 holds.
     pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
@@ -278,6 +294,8 @@ pub struct Process {
     pub kind: String,
     /// How the main process ended: CLD_EXITED (1) with an exit code, or CLD_KILLED (2) or CLD_DUMPED (3) with a signal.
     pub ended: Option<(i32, i32)>,
+    /// When the main process ended, in microseconds of the monotonic clock; 0: it has not.
+    pub ended_at: u64,
     /// How often systemd has started it again by itself since the last start.
     pub restarts: u32,
     /// `LogRateLimitBurst=`; 0 if it has none of its own, and journald.conf(5)'s counts.
@@ -290,9 +308,14 @@ impl Process {
         let (status_text, result, kind) = (text("StatusText"), text("Result"), text("Type"));
         let mut number = |key: &str| all.remove(key).and_then(|value| i32::try_from(value).ok()).unwrap_or_default();
         let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
+        let ended_at = all
+            .remove("ExecMainExitTimestampMonotonic")
+            .and_then(|value| u64::try_from(value).ok())
+            .unwrap_or_default();
         let mut count = |key: &str| all.remove(key).and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
         let (restarts, log_burst) = (count("NRestarts"), count("LogRateLimitBurst"));
-        Self { status_text, result, kind, ended: (code != 0).then_some((code, status)), restarts, log_burst }
+        let ended = (code != 0).then_some((code, status));
+        Self { status_text, result, kind, ended, ended_at, restarts, log_burst }
     }
 }
 
@@ -311,7 +334,10 @@ impl Details {
             .map(|(_, message)| message)
             .unwrap_or_default();
         let mut number = |key: &str| all.remove(key).and_then(|value| u64::try_from(value).ok()).unwrap_or_default();
-        let has_run = number("InactiveExitTimestampMonotonic") != 0 || number("ActiveEnterTimestampMonotonic") != 0;
+        let (active_since, active_until) =
+            (number("ActiveEnterTimestampMonotonic"), number("ActiveExitTimestampMonotonic"));
+        let started_at = number("InactiveExitTimestampMonotonic");
+        let has_run = started_at != 0 || active_since != 0;
         let needs_reload =
             all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
         let mut list =
@@ -323,7 +349,19 @@ impl Details {
         }
         dependents.sort();
         dependents.dedup();
-        Self { fragment_path, drop_in_paths, id, load_error, invocation_id, has_run, needs_reload, dependents }
+        Self {
+            fragment_path,
+            drop_in_paths,
+            id,
+            load_error,
+            invocation_id,
+            has_run,
+            started_at,
+            active_since,
+            active_until,
+            needs_reload,
+            dependents,
+        }
     }
 }
 

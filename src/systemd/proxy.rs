@@ -53,6 +53,12 @@ pub trait Manager {
     /// Clears the failed state and the start rate limit of a unit.
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
 
+    /// Keeps a unit in memory although nothing else needs it, until the connection ends.
+    fn ref_unit(&self, name: &str) -> zbus::Result<()>;
+
+    /// The end of that.
+    fn unref_unit(&self, name: &str) -> zbus::Result<()>;
+
     /// daemon-reload; answers when it is over.
     fn reload(&self) -> zbus::Result<()>;
 

@@ -35,6 +35,7 @@ mod packages;
 mod quadlet_create;
 mod reload;
 mod reload_order;
+mod rollback;
 mod settings;
 mod sockets;
 mod story;

@@ -4,6 +4,7 @@ mod containers;
 mod model;
 mod orders;
 mod properties;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::agent::world::World;
-use crate::apply::{Done, Failure, Outcome};
+use crate::apply::{self, Done, Failure, Outcome};
 use crate::config::Settings;
 use crate::host::Platform;
-use crate::observe::{Observed, Query};
+use crate::observe::{Conduct, Observed, Query};
 use crate::plan::Action;
+use crate::render::Desired;
 use crate::render::TargetState;
 use crate::source::{DirectoryIdentity, Identity, Look, ScanError};
-use crate::status::{AgentStatus, Installed, Memory, Progress, Started, UnitRecord};
+use crate::status::history::Event as Happening;
+use crate::status::{AgentStatus, Good, Installed, Memory, Progress, Rejected, Started, UnitRecord};
 use crate::systemd::{ActiveState, Details, Error, Event, JobKind, LoadState, UnitState};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, TextFile, UnitName, UnitType};
@@ -43,6 +46,16 @@ pub struct State {
     pub observed: usize,
     /// daemon-reloads.
     pub reloads: usize,
+    /// What was recorded of each unit.
+    pub history: Vec<(UnitName, Happening)>,
+    /// Actions after which the agent is killed.
+    pub dies_after: Option<usize>,
+    /// How many actions were carried out.
+    pub actions: usize,
+    /// What was written last of each unit.
+    pub written: HashMap<UnitName, Arc<Desired>>,
+    /// Good versions on disk.
+    good: BTreeMap<UnitName, Arc<Good>>,
     events: Option<mpsc::UnboundedSender<Event>>,
     next_job: u32,
     jobs: BTreeMap<u32, (UnitName, JobKind)>,
@@ -58,6 +71,12 @@ pub struct RunningUnit {
     pub runs: Option<Digest>,
     pub invocations: usize,
     pub job: Option<JobKind>,
+    /// When its process ends by itself, with this exit code.
+    dies: Option<(Instant, i32)>,
+    /// Whether it is down since it failed.
+    pub has_failed: bool,
+    up_since: Option<Instant>,
+    was_stopped: bool,
 }
 
 /// A handle that the test and the agent share.
@@ -99,9 +118,32 @@ impl Model {
     /// `systemctl stop`
     pub fn stop_by_hand(&self, unit: &UnitName) {
         if let Some(unit) = self.state().units.get_mut(unit) {
-            unit.runs = None;
+            unit.stop();
         }
     }
+}
+
+impl RunningUnit {
+    fn stop(&mut self) {
+        self.was_stopped |= self.runs.is_some();
+        (self.runs, self.up_since, self.dies) = (None, None, None);
+    }
+
+    /// What became of it meanwhile.
+    pub fn look(&mut self) {
+        if let Some((_, code)) = self.dies.filter(|(at, _)| Instant::now() >= *at) {
+            (self.runs, self.up_since, self.dies) = (None, None, None);
+            self.has_failed = code != 0;
+        }
+    }
+}
+
+/// A command that says `dies-MILLISECONDS-CODE`.
+fn death(text: &[u8]) -> Option<(Instant, i32)> {
+    let text = String::from_utf8_lossy(text);
+    let mut parts = text.split_once("dies-")?.1.split(['-', '\n']);
+    let after = Duration::from_millis(parts.next()?.parse().ok()?);
+    Some((Instant::now() + after, parts.next()?.parse().ok()?))
 }
 
 impl State {
@@ -131,19 +173,24 @@ impl State {
         });
         let result = if is_late { Some("failed") } else { self.results.get(&name).copied() };
         let result = result.filter(|_| kind != JobKind::Stop).unwrap_or("done");
+        let text = self.written.get(&name).map(|desired| desired.spec.as_deref().unwrap_or(desired.text()).to_vec());
         let unit = self.units.entry(name.clone()).or_default();
         unit.job = None;
         if kind == JobKind::Stop {
-            unit.runs = None;
+            unit.stop();
             self.done.push(format!("stop {name}"));
         } else {
             unit.loaded = unit.loaded.or(installed.as_ref().map(loadable));
             // A supervisor reads the spec that is there when it starts.
             let spec = installed.filter(|installed| installed.is_quadlet).map(|installed| installed.facts.run);
             unit.runs = spec.or(unit.loaded).filter(|_| result == "done");
-            if result != "dependency" {
+            if result != "dependency" && result != "skipped" {
                 unit.invocations += 1;
             }
+            unit.was_stopped = false;
+            unit.has_failed = result == "failed";
+            unit.up_since = (result == "done").then(Instant::now);
+            unit.dies = text.and_then(|text| death(&text)).filter(|_| result == "done");
             self.done.push(format!("{kind} {name}"));
         }
         self.tell(id, &name, result);
@@ -171,6 +218,17 @@ impl State {
             return Err(Failure::Systemd(Error::Unknown("no answer".to_owned())));
         }
         match action {
+            Action::Keep { desired, run } => self.keep(desired, *run),
+            Action::Trust { unit } => {
+                self.memory.units.entry(unit.clone()).or_default().trial = None;
+            }
+            Action::Reject { unit, run, was_up, reason } => {
+                let (reason, time) = (reason.clone(), 0.0);
+                self.reject(unit, Rejected { run: *run, reason, time, by_hand: false, was_up: *was_up });
+            }
+            Action::Forgive { unit } => {
+                self.memory.units.entry(unit.clone()).or_default().rejected = None;
+            }
             Action::Stop { unit, .. } => {
                 if let Some(started) = self.memory.started.get_mut(unit) {
                     started.progress = Progress::Pending;
@@ -180,6 +238,8 @@ impl State {
             Action::Remove { unit } => {
                 self.memory.installed.remove(unit);
                 self.memory.started.remove(unit);
+                self.good.remove(unit);
+                self.memory.good.remove(unit);
                 if let Some(record) = self.memory.units.get_mut(unit) {
                     *record =
                         UnitRecord { target: record.target, source: record.source.clone(), ..UnitRecord::default() };
@@ -187,8 +247,14 @@ impl State {
                 self.memory.units.retain(|name, record| name != unit || record.target.is_some());
                 self.done.push(format!("remove {unit}"));
             }
-            Action::Write { desired, outdates, runs, .. } => {
+            Action::Write { desired, outdates, runs, trial, .. } => {
                 let name = &desired.name;
+                let record = self.memory.units.get(name).cloned().unwrap_or_default();
+                let next = apply::record_of_write(&record, desired, *trial);
+                if next != record {
+                    self.memory.units.insert(name.clone(), next);
+                }
+                self.written.insert(name.clone(), desired.clone());
                 let started = match runs {
                     Some(run) => Started::done(*run),
                     None => Started::pending(desired.facts.run),
@@ -245,6 +311,22 @@ impl State {
             }
         }
         Ok(Done::Finished)
+    }
+}
+
+impl State {
+    fn keep(&mut self, desired: &Desired, run: Digest) {
+        let name = &desired.name;
+        assert_eq!(self.memory.installed[name].facts.run, run, "what is kept of {name} is what is installed");
+        self.good.insert(name.clone(), Arc::new(Good::of_desired(&self.written[name])));
+        self.memory.units.entry(name.clone()).or_default().good = Some(run);
+    }
+
+    fn reject(&mut self, unit: &UnitName, rejected: Rejected) {
+        let record = self.memory.units.entry(unit.clone()).or_default();
+        (record.trial, record.accepted, record.rejected) = (None, None, Some(rejected));
+        let good = self.good[unit].clone();
+        self.memory.good.insert(unit.clone(), good);
     }
 }
 
@@ -307,6 +389,9 @@ impl World for FakeWorld {
         let mut state = self.model.state();
         state.observed += 1;
         for name in &query.units {
+            if let Some(unit) = state.units.get_mut(name) {
+                unit.look();
+            }
             let unit = state.units.get(name).cloned().unwrap_or_default();
             let is_up = unit.runs.is_some() || matches!(unit.job, Some(JobKind::Start | JobKind::Restart));
             observed.states.insert(
@@ -314,13 +399,27 @@ impl World for FakeWorld {
                 UnitState {
                     id: name.to_string(),
                     load: if unit.loaded.is_some() { LoadState::Loaded } else { LoadState::NotFound },
-                    active: if is_up { ActiveState::Active } else { ActiveState::Inactive },
+                    active: match (is_up, unit.has_failed) {
+                        (true, _) => ActiveState::Active,
+                        (false, true) => ActiveState::Failed,
+                        (false, false) => ActiveState::Inactive,
+                    },
                     sub: String::new(),
                     description: String::new(),
                     job: unit.job,
                 },
             );
             let invocation_id = if unit.invocations > 0 { unit.invocations.to_string() } else { String::new() };
+            if query.conduct.contains(name) {
+                let conduct = Conduct {
+                    up_for: unit.up_since.map(|since| since.elapsed()),
+                    invocation_id: invocation_id.clone(),
+                    came_up: true,
+                    was_stopped: unit.was_stopped,
+                    ..Conduct::default()
+                };
+                observed.conduct.insert(name.clone(), conduct);
+            }
             let installed = state.memory.installed.get(name).map(loadable);
             let details = Details {
                 invocation_id,
@@ -337,13 +436,19 @@ impl World for FakeWorld {
         // As the real one does it.
         let is_socket = |action: &Action| action.unit().is_some_and(|unit| unit.unit_type() == UnitType::Socket);
         actions.sort_by_key(|action| (action.phase(), !is_socket(action)));
-        let outcomes = actions
-            .into_iter()
-            .map(|action| {
-                let result = self.model.state().carry_out(&action);
-                Outcome { action, result, took: Duration::ZERO }
-            })
-            .collect();
+        let mut outcomes = Vec::new();
+        for action in actions {
+            let is_dead = self.model.state().dies_after == Some(0);
+            if is_dead {
+                // Killed in the middle: whoever waits for it takes another one.
+                std::future::pending::<()>().await;
+            }
+            let mut state = self.model.state();
+            state.actions += 1;
+            state.dies_after = state.dies_after.map(|left| left - 1);
+            let result = state.carry_out(&action);
+            outcomes.push(Outcome { action, result, took: Duration::ZERO });
+        }
         self.read();
         outcomes
     }
@@ -354,6 +459,25 @@ impl World for FakeWorld {
         }
         self.read();
         Ok(())
+    }
+
+    async fn reject(&mut self, unit: &UnitName, rejected: Rejected) -> Result<(), Failure> {
+        self.model.state().reject(unit, rejected);
+        self.read();
+        Ok(())
+    }
+
+    fn accept(&mut self, unit: &UnitName, run: Digest) -> Result<(), Failure> {
+        let mut state = self.model.state();
+        let record = state.memory.units.entry(unit.clone()).or_default();
+        (record.trial, record.rejected, record.accepted) = (None, None, Some(run));
+        drop(state);
+        self.read();
+        Ok(())
+    }
+
+    fn record_event(&mut self, unit: &UnitName, event: &Happening) {
+        self.model.state().history.push((unit.clone(), event.clone()));
     }
 
     fn preparation_over(&mut self, unit: &UnitName, _: Digest) -> Option<String> {
