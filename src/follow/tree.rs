@@ -5,13 +5,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::mounts::views;
 use crate::source::inotify::Watched;
 
 /// A longer file is known by its size and time alone.
@@ -70,6 +71,9 @@ impl Tree {
     /// Reads what is in `top` now.
     pub fn read(top: &Path, around: &mut impl Surroundings) -> io::Result<Self> {
         let metadata = fs::metadata(top)?;
+        if views::is_kernels(top)? {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let folder = Folder { inode: (metadata.dev(), metadata.ino()), ..Folder::default() };
         let mut tree = Self { top: top.to_owned(), folders: vec![folder], budget: AT_FIRST, ..Self::default() };
         tree.open(TOP, around);
@@ -133,6 +137,9 @@ impl Tree {
                 continue;
             }
             let Ok(metadata) = entry.metadata() else { continue };
+            if self.is_view(node, &metadata, &entry.path()) {
+                continue;
+            }
             self.folder(node, &entry.file_name(), (metadata.dev(), metadata.ino()), around);
         }
     }
@@ -256,6 +263,9 @@ impl Tree {
                 continue;
             }
             if metadata.is_dir() {
+                if self.is_view(node, &metadata, &entry.path()) {
+                    continue;
+                }
                 folders.push(self.folder(node, &name, (metadata.dev(), metadata.ino()), around));
                 continue;
             }
@@ -277,6 +287,11 @@ impl Tree {
         }
         gone.into_iter().for_each(|below| self.drop(node, below, around));
         changed.extend(has_changed.into_iter().map(|name: OsString| path.join(name)));
+    }
+
+    /// Whether a folder is proc(5) in a copy of a root, or the like.
+    fn is_view(&self, above: Node, metadata: &Metadata, path: &Path) -> bool {
+        metadata.dev() != self.folders[above as usize].inode.0 && views::is_kernels(path).unwrap_or(true)
     }
 
     fn known(&self, node: Node, name: &OsStr) -> Option<File> {
@@ -316,7 +331,10 @@ fn content(path: &Path, metadata: &Metadata, budget: &mut u64) -> u64 {
     let size = metadata.size();
     if size <= LONGEST && size <= *budget {
         *budget -= size;
-        if let Ok(bytes) = fs::read(path) {
+        let mut bytes = Vec::with_capacity(size as usize + 1);
+        let read = fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+        // It may grow, and some file systems say nothing of sizes.
+        if read.is_ok_and(|length| length as u64 <= LONGEST) {
             let digest = Sha256::digest(&bytes);
             return digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         }

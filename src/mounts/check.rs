@@ -17,6 +17,8 @@ use rustix::io::Errno;
 
 use super::access::{self, AccessList, ENTER, Owned, READ, WRITE, Who};
 use super::idmap::Map;
+use super::views;
+use crate::unit::host_folders;
 
 /// How many paths are named.
 pub const NAMED: usize = 10;
@@ -213,18 +215,10 @@ impl Walk<'_> {
 /// Folders of the host's own, and views of the kernel: a container that sees them is to look at the host, and what
 /// is in them is meant to be as it is.
 fn is_the_hosts(source: &Path) -> io::Result<bool> {
-    const FOLDERS: [&str; 22] = [
-        "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib32", "/lib64", "/media", "/mnt", "/opt", "/proc",
-        "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log",
-    ];
-    /// statfs(2): proc, sysfs, cgroup, cgroup2, debugfs, tracefs, securityfs, bpf, devpts
-    const KERNELS: [u64; 9] =
-        [0x9fa0, 0x6265_6572, 0x27_e0eb, 0x6367_7270, 0x6462_6720, 0x7472_6163, 0x7363_6673, 0xcafe_4a11, 0x1cd1];
-    if FOLDERS.iter().any(|folder| Path::new(folder) == source) {
+    if host_folders::is_own(source) {
         return Ok(true);
     }
-    let system = rustix::fs::statfs(source).map_err(|error| about(source, error.into()))?;
-    Ok(KERNELS.contains(&(system.f_type as u64)))
+    views::is_kernels(source).map_err(|error| about(source, error))
 }
 
 fn stat(at: BorrowedFd<'_>, path: &Path) -> Result<Statx, Errno> {

@@ -13,3 +13,4 @@ pub mod image;
 pub mod remember;
 pub mod swap;
 mod tree;
+pub mod views;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::spec::{Container, Request};
+use super::spec::{BindSource, Container, Request};
 use crate::host::Host;
 use crate::unit::follow::{Actor, Follow};
-use crate::unit::{OnChange, Unit};
+use crate::unit::{OnChange, Unit, host_folders};
 
 /// What is followed for a request; `None` if nothing is.
 pub fn of(unit: &Unit, request: &Request, host: &Host) -> Option<Follow> {
@@ -33,7 +33,11 @@ fn of_container(unit: &Unit, container: &Container, host: &Host) -> Option<Follo
     let mut follow = Follow::new(&unit.policy, host, on_change, Actor::Supervisor);
     let has_way = on_change == OnChange::Restart || on_change == OnChange::Reload && container.reload.is_some();
     if follow.watch.is_empty() && has_way {
-        let sources = container.mounts.iter().filter(|mount| mount.read_only);
+        // What is there to look at the host changes all the time.
+        let is_followed = |mount: &&BindSource| {
+            mount.read_only && !host_folders::is_own(&mount.source) && host_folders::hidden(&mount.source).is_none()
+        };
+        let sources = container.mounts.iter().filter(is_followed);
         follow.watch = sources.map(|mount| mount.source.clone()).collect();
     }
     follow.places = container.mounts.iter().map(|mount| mount.source.clone()).collect();

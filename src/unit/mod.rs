@@ -12,6 +12,7 @@ pub mod fleet;
 mod fleet_rules;
 pub mod follow;
 pub mod glob;
+pub mod host_folders;
 mod lines;
 pub mod name;
 pub(crate) mod nearest;

@@ -2,12 +2,13 @@
 //!
 //! `Watch=` and `WatchIgnore=` are lists, which an empty value empties; of the others the last one counts. Drop-ins count.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::diagnostics::Diagnostic;
+use super::host_folders;
 use super::name::UnitName;
 use super::nearest::{nearest, suggestion};
 use super::specifier::{self, UnknownSpecifier};
@@ -152,6 +153,11 @@ fn read(policy: &mut Policy, entry: &Entry, name: &UnitName) -> Result<(), Diagn
                     let message = format!("Watch={text} is no absolute path; write it from / on");
                     return Err(Diagnostic::error(entry.line, at, message));
                 }
+                if entry.key == "Watch"
+                    && let Some(reason) = host_folders::hidden(Path::new(&text))
+                {
+                    return Err(Diagnostic::error(entry.line, at, format!("Watch={text} {reason}")));
+                }
                 if entry.key == "WatchIgnore" && text.contains('/') {
                     let message =
                         format!("WatchIgnore={text} has a slash; it is held against names alone, as in *.tmp");
@@ -288,6 +294,8 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, part) in [
             ("Watch=conf", "no absolute path"),
+            ("Watch=/proc/self", "is the kernel's"),
+            ("Watch=/srv /tmp/a", "Watch=/tmp/a is in a folder"),
             ("WatchIgnore=a/b", "has a slash"),
             ("Watch=\"/a", "not closed"),
             ("Watch=/%q", "unknown specifier '%q'"),
