@@ -83,7 +83,7 @@ fn a_reload_is_checked_and_its_effect_watched() {
         "mkdir -p /srv/c /srv/l; echo good 1 > /srv/c/f; echo good 1 > /srv/one; echo good > /srv/q; echo 1 > /srv/l/f",
     );
     // The check sees what was swapped; the container says what it reloaded, slowly.
-    let lines = "Volume=/srv/c:/c:ro\nVolume=/srv/one:/one:ro\nHealthCmd=grep -q good /c/f\nHealthInterval=1s\nHealthRetries=1\n\
+    let lines = "Volume=/srv/c:/c:ro\nVolume=/srv/one:/one:ro\nHealthCmd=! tail -n 2 /reloads | grep -q ill\nHealthInterval=1s\nHealthRetries=1\n\
                  ReloadCmd=sh -c \"cat /c/f /one >> /reloads; sleep 1\"\nExec=sleep 100000";
     let text = container("own", lines, "CheckCmd=grep -H good /one\nRollbackSec=60s");
     host.put_followed("own", &text.replace("nginx:latest", "busybox:latest"));
