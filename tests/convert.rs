@@ -105,6 +105,7 @@ fn report_unit(unit: &Unit, report: &mut String) {
                 TextFile { path: "a.container".into(), text: conversion.text.as_bytes().into(), is_private: false };
             let name = UnitName::parse(&conversion.file_name).unwrap();
             let proposed = quadlet::complete(Unit::read(name, Arc::new(file), Vec::new()), |_| Vec::new());
+            let proposed = quadlet::verified(proposed);
             for error in proposed.errors() {
                 let message = &error.diagnostic.message;
                 assert!(conversion.notes.iter().any(|note| note.message.ends_with(message)), "{error}");

@@ -68,7 +68,7 @@ proptest! {
             diagnostics.extend(check::check(&file, &name));
             diagnostics.extend(placement(&file, &name).1);
         }
-        let entries = file.sections.iter().flat_map(|s| &s.entries).flat_map(|e| [(e.line, e.column), (e.line, e.value_column)]);
+        let entries = file.sections().flat_map(|s| s.entries()).flat_map(|e| [(e.line, e.column), (e.line, e.value_column)]);
         for (line, column) in diagnostics.iter().map(|d| (d.line, d.column)).chain(entries) {
             if line > 0 {
                 prop_assert!(line <= lines.len(), "line {line} of {}", lines.len());

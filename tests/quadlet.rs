@@ -32,8 +32,8 @@ fn every_key_has_a_case() {
     for case in support::cases("quadlet") {
         for (unit, drop_ins) in units(&case) {
             for bytes in [&unit.file.text].into_iter().chain(drop_ins.iter().map(|file| &file.text)) {
-                for section in sculler::unit::parse(bytes).0.sections {
-                    seen.extend(section.entries.into_iter().map(|entry| (section.name.clone(), entry.key)));
+                for section in sculler::unit::parse(bytes).0.sections() {
+                    seen.extend(section.entries().map(|entry| (section.name.to_owned(), entry.key.to_owned())));
                 }
             }
         }
@@ -186,7 +186,7 @@ fn others(units: &[(Unit, Vec<Arc<TextFile>>)]) -> Others<'static> {
     let mut others = Others::default();
     for (unit, _) in units {
         let merged = sculler::quadlet::Merged::of(unit);
-        let set = |section: &str, key: &str| merged.last(section, key).map(|found| found.entry.value.clone());
+        let set = |section: &str, key: &str| merged.last(section, key).map(|found| found.entry.value.to_owned());
         let default = format!("systemd-{}", unit.name.stem());
         let name = match unit.name.unit_type() {
             UnitType::Container => set("Container", "ContainerName"),

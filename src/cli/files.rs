@@ -77,12 +77,14 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let is_drop_ins = path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".d"));
     for entry in entries {
-        let entry = entry?.path();
+        let entry = entry?;
+        let file_type = entry.file_type()?;
+        let entry = entry.path();
         let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if crate::unit::file_kind::is_litter(name) {
             continue;
         }
-        if entry.is_dir() {
+        if file_type.is_dir() || file_type.is_symlink() && entry.is_dir() {
             folder(&entry, look)?;
         } else if is_drop_ins || matches!(file_kind(name), FileKind::Unit(_)) {
             file(&entry, look)?;

@@ -93,5 +93,5 @@ impl ListUnitFiles {
 
 fn description(unit: &Unit) -> String {
     let (file, _) = syntax::parse(&unit.file.text);
-    file.last("Unit", "Description").map_or("-".to_owned(), |entry| entry.value.clone())
+    file.last("Unit", "Description").map_or("-".to_owned(), |entry| entry.value.to_owned())
 }

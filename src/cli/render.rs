@@ -1,16 +1,18 @@
 //! `sculler render FILE…`
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::files;
 use crate::config;
 use crate::convert;
 use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
+use crate::quadlet::{Spec, spec_text};
 use crate::render::{self, FileVerdict, Ruling};
 use crate::unit::Finding;
 
@@ -43,6 +45,9 @@ pub struct Render {
     bundle: bool,
 }
 
+/// What is printed at once.
+const OUT_SIZE: usize = 64 << 10;
+
 #[derive(Serialize)]
 struct Rendered<'a> {
     file: &'a Path,
@@ -54,8 +59,8 @@ struct Rendered<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unit: Option<Text<'a>>,
     /// `container`, `volume`, `network`, `image` or `build`: what Docker is asked for.
-    #[serde(flatten)]
-    request: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(flatten, serialize_with = "request")]
+    spec: Option<&'a [u8]>,
 }
 
 #[derive(Serialize)]
@@ -69,11 +74,11 @@ struct Place<'a> {
 #[derive(Serialize)]
 struct Text<'a> {
     name: &'a str,
-    text: String,
-    drop_ins: BTreeMap<&'a str, String>,
+    text: Cow<'a, str>,
+    drop_ins: BTreeMap<&'a str, Cow<'a, str>>,
     /// The slice of a container's own, if it has limits: its file's name and text.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    slice: BTreeMap<&'a str, String>,
+    slice: BTreeMap<&'a str, Cow<'a, str>>,
 }
 
 impl Render {
@@ -102,7 +107,7 @@ impl Render {
             },
         );
         // Standard output by itself is written line by line
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = std::io::BufWriter::with_capacity(OUT_SIZE, std::io::stdout().lock());
         let mut is_valid = true;
         // There is a verdict for each unit, in their order.
         for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
@@ -160,7 +165,7 @@ fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a r
     let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
     let desired = resolution.desired.get(&verdict.runs_as).filter(|_| is_taken);
     let unit = desired.map(|desired| {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = String::from_utf8_lossy;
         let others = desired.files.iter().filter(|file| file.path != desired.name.as_str());
         let others = others.map(|file| (file.path.as_str(), text(&file.text)));
         let (drop_ins, slice) = others.partition(|(path, _)| path.contains('/'));
@@ -174,7 +179,7 @@ fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a r
         errors,
         warnings: verdict.warnings.iter().chain(more).map(place).collect(),
         unit,
-        request: desired.and_then(|desired| desired.spec.as_deref()).and_then(request),
+        spec: desired.and_then(|desired| desired.spec.as_deref()),
     }
 }
 
@@ -192,10 +197,9 @@ impl Rendered<'_> {
 }
 
 /// What the supervisor works from, less what it says of itself.
-fn request(spec: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
-    let mut request: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(spec).ok()?;
-    request.retain(|_, value| value.is_object());
-    Some(request)
+fn request<S: Serializer>(spec: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+    let spec: Option<Spec> = spec.and_then(|spec| serde_json::from_slice(spec).ok());
+    spec.map(|spec| spec.request).serialize(serializer)
 }
 
 fn place(finding: &Finding) -> Place<'_> {
@@ -221,8 +225,13 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
     {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
     }
-    for (kind, request) in rendered.request.iter().flatten() {
-        writeln!(out, "\n# What Docker is asked for: {kind}\n{}", serde_json::to_string_pretty(request)?)?;
+    let spec = rendered.spec.and_then(|spec| std::str::from_utf8(spec).ok());
+    if let Some((kind, lines)) = spec.and_then(spec_text::request) {
+        writeln!(out, "\n# What Docker is asked for: {kind}")?;
+        for line in lines {
+            out.write_all(line.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
     }
     writeln!(out)
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::diff;
 use crate::files;
+use crate::quadlet;
 use crate::sync;
 use crate::unit::{Unit, UnitName};
 
@@ -30,7 +31,8 @@ impl Submission {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let units = super::files::read(&[path.to_owned()])?;
         let [unit] = units.as_slice() else { bail!("{}: it is no unit file", path.display()) };
-        let errors: Vec<String> = unit.errors().map(ToString::to_string).collect();
+        let errors = unit.errors().cloned().chain(quadlet::errors(unit));
+        let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
         if !errors.is_empty() {
             bail!("{}", errors.join("\n"));
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::files;
 use crate::convert;
-use crate::quadlet::{Quadlet, translation};
+use crate::quadlet::{self, translation};
 
 /// Check unit files: what systemd would refuse or ignore, and what [X-Fleet] cannot mean, what docker run
 /// loses in a service. Needs no agent and no root.
@@ -29,10 +29,8 @@ impl Verify {
         let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
         let mut is_valid = true;
         for unit in &units {
-            // Its errors are in the unit's own findings.
-            let more =
-                translation::verify(unit, &Quadlet::read(unit)).into_iter().filter(|finding| !finding.is_error());
-            let more = more.chain(convert::warnings(unit));
+            let more = translation::verify(unit).into_iter().filter(|finding| !finding.is_error());
+            let more = quadlet::errors(unit).into_iter().chain(more).chain(convert::warnings(unit));
             for finding in unit.findings.iter().cloned().chain(more) {
                 is_valid &= !finding.is_error();
                 println!("{finding}");

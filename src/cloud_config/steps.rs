@@ -147,7 +147,7 @@ fn placed(unit: &CoreosUnit, places: &Places, steps: &mut Steps, errors: &mut Ve
     let file = TextFile { path: path.clone(), text: content.as_bytes().into(), is_private: false };
     let mut read = Unit::read(unit_name.clone(), Arc::new(file), Vec::new());
     if unit_name.unit_type().is_quadlet() {
-        read = quadlet::complete(read, |_| Vec::new());
+        read = quadlet::verified(quadlet::complete(read, |_| Vec::new()));
     }
     for finding in read.errors() {
         let at = &finding.diagnostic;

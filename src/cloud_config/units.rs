@@ -82,7 +82,7 @@ impl CoreosUnit {
     /// Whether `[X-Fleet]` is in it: then it is sculler's.
     pub fn is_placed(&self) -> bool {
         let content = self.content.as_deref().unwrap_or_default();
-        parse(content.as_bytes()).0.sections.iter().any(|section| section.name == "X-Fleet")
+        parse(content.as_bytes()).0.has_section("X-Fleet")
     }
 
     pub(super) fn read(node: &Node, errors: &mut Vec<Diagnostic>, notes: &mut Vec<Diagnostic>) -> Option<Self> {

@@ -106,6 +106,7 @@ fn refusals(unit: &Unit, file_name: &str, text: &str) -> Vec<Note> {
     let path = unit.file.path.with_file_name(file_name);
     let file = TextFile { path, text: text.as_bytes().into(), is_private: unit.file.is_private };
     let proposed = quadlet::complete(Unit::read(name, Arc::new(file), Vec::new()), |_| Vec::new());
+    let proposed = quadlet::verified(proposed);
     let note = |finding: &Finding| {
         let Diagnostic { line, message, .. } = &finding.diagnostic;
         let message = format!("line {line} of the proposed file has to be changed before it runs: {message}");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::draft::Place;
-use crate::unit::{Diagnostic, Entry, UnitFile, parse};
+use crate::unit::{self, Diagnostic, UnitFile, parse};
 
 /// A part of a file: a section as one header opens it.
 pub struct Part {
@@ -31,6 +31,15 @@ pub struct Block {
     pub place: Place,
 }
 
+/// An assignment, taken out of its file.
+#[derive(Clone)]
+pub struct Entry {
+    key: String,
+    value: String,
+    value_column: usize,
+    continued: bool,
+}
+
 /// All files of a unit, in systemd's order.
 pub struct Sheet {
     /// Their parts.
@@ -48,7 +57,7 @@ impl Sheet {
             if let Some(error) = diagnostics.into_iter().find(Diagnostic::is_error) {
                 return Err((file, error));
             }
-            read_file(file, text, parsed, &mut parts);
+            read_file(file, text, &parsed, &mut parts);
         }
         Ok(Self { parts })
     }
@@ -76,6 +85,13 @@ impl Sheet {
     }
 }
 
+impl Entry {
+    fn of(entry: unit::Entry<'_>) -> Self {
+        let unit::Entry { key, value, value_column, continued, .. } = entry;
+        Self { key: key.to_owned(), value: value.to_owned(), value_column, continued }
+    }
+}
+
 impl Block {
     /// The assignment's key.
     pub fn key(&self) -> Option<&str> {
@@ -91,7 +107,8 @@ impl Block {
     pub fn place_at(&self, offset: usize) -> Place {
         let Some(entry) = &self.entry else { return self.place };
         if !entry.continued {
-            return Place { column: entry.column_at(offset), ..self.place };
+            let before = entry.value.get(..offset).map_or(0, |text| text.chars().count());
+            return Place { column: entry.value_column + before, ..self.place };
         }
         // The value as the parser joined it, its lines' beginnings kept.
         let Some((key, _)) = self.lines.first().and_then(|line| line.split_once('=')) else { return self.place };
@@ -130,10 +147,10 @@ pub fn goes_on(line: &str) -> bool {
     line.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
 }
 
-fn read_file(file: usize, text: &str, parsed: UnitFile, parts: &mut Vec<Part>) {
-    let mut headers: BTreeMap<usize, (String, Vec<Entry>)> =
-        parsed.sections.into_iter().map(|section| (section.line, (section.name, section.entries))).collect();
-    let mut entries: BTreeMap<usize, Entry> = BTreeMap::new();
+fn read_file(file: usize, text: &str, parsed: &UnitFile, parts: &mut Vec<Part>) {
+    let mut headers: BTreeMap<usize, unit::Section<'_>> =
+        parsed.sections().map(|section| (section.line, section)).collect();
+    let mut entries: BTreeMap<usize, unit::Entry<'_>> = BTreeMap::new();
     let mut part = Part { section: String::new(), comments: Vec::new(), blocks: Vec::new() };
     let mut comments: Vec<String> = Vec::new();
     let mut is_apart = false;
@@ -149,9 +166,10 @@ fn read_file(file: usize, text: &str, parsed: UnitFile, parts: &mut Vec<Part>) {
             is_apart = true;
         } else if is_comment(line) {
             comments.push(line.trim().to_owned());
-        } else if let Some((name, of_section)) = headers.remove(&number) {
-            entries = of_section.into_iter().map(|entry| (entry.line, entry)).collect();
-            let next = Part { section: name, comments: std::mem::take(&mut comments), blocks: Vec::new() };
+        } else if let Some(section) = headers.remove(&number) {
+            entries = section.entries().map(|entry| (entry.line, entry)).collect();
+            let next =
+                Part { section: section.name.to_owned(), comments: std::mem::take(&mut comments), blocks: Vec::new() };
             parts.push(std::mem::replace(&mut part, next));
             is_apart = false;
         } else {
@@ -166,7 +184,7 @@ fn read_file(file: usize, text: &str, parsed: UnitFile, parts: &mut Vec<Part>) {
             part.blocks.push(Block {
                 is_apart,
                 comments: std::mem::take(&mut comments),
-                entry,
+                entry: entry.map(Entry::of),
                 lines: text,
                 place: Place { column, ..place },
             });

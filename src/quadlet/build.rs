@@ -14,7 +14,7 @@ use crate::unit::{Finding, UnitName};
 
 /// Translates the build of a file. What is wrong is in `findings`.
 pub fn translate(
-    quadlet: &Quadlet,
+    quadlet: &Quadlet<'_>,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,

@@ -15,11 +15,11 @@ pub fn translated(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<String> {
-    if !QUADLET_DEPENDENCIES.contains(&assignment.entry.key.as_str()) || !names_any(&assignment.entry.value) {
+    if !QUADLET_DEPENDENCIES.contains(&assignment.entry.key) || !names_any(assignment.entry.value) {
         return None;
     }
     let mut words = Vec::new();
-    for word in split_words(&assignment.entry.value).map_while(Result::ok) {
+    for word in split_words(assignment.entry.value).map_while(Result::ok) {
         if !names_quadlet_file(&word.text) {
             words.push(word.text.into_owned());
             continue;

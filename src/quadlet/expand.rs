@@ -51,7 +51,7 @@ impl<'a> Expander<'a> {
         };
         for assignment in merged.list("Service", "Environment") {
             // systemd ignores what it cannot read; the check of the unit file says so.
-            for word in split_arguments(&assignment.entry.value).map(|split| split.words).unwrap_or_default() {
+            for word in split_arguments(assignment.entry.value).map(|split| split.words).unwrap_or_default() {
                 let mut notes = Vec::new();
                 let text = expander.specifiers(&word.text, &mut notes).into_owned();
                 let error = notes.into_iter().find(|(severity, _)| *severity == Severity::Error);
@@ -62,7 +62,7 @@ impl<'a> Expander<'a> {
             }
         }
         for assignment in merged.list("Service", "UnsetEnvironment") {
-            for word in split_words(&assignment.entry.value).map_while(Result::ok) {
+            for word in split_words(assignment.entry.value).map_while(Result::ok) {
                 expander.variables.remove(&*word.text);
             }
         }

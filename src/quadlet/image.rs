@@ -12,7 +12,7 @@ pub const RETRIES: u32 = 3;
 
 /// Translates the image of a file. What is wrong is in `findings`.
 pub fn translate(
-    quadlet: &Quadlet,
+    quadlet: &Quadlet<'_>,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::unit::{Diagnostic, Entry, Finding, Section, TextFile, Unit, UnitFile, parse};
+use crate::unit::{Diagnostic, Entry, Finding, Section, TextFile, Unit, UnitFile};
 
 /// A Quadlet file with its drop-ins, in the order in which they are read.
 #[derive(Debug, Clone)]
 pub struct Merged {
-    parts: Vec<(Arc<TextFile>, UnitFile)>,
+    files: Vec<Arc<TextFile>>,
+    parsed: Arc<[UnitFile]>,
 }
 
 /// An assignment, and the file it stands in.
 #[derive(Debug, Clone, Copy)]
 pub struct Assignment<'a> {
-    pub entry: &'a Entry,
+    pub entry: Entry<'a>,
     pub path: &'a Path,
 }
 
@@ -45,51 +46,70 @@ impl Assignment<'_> {
 }
 
 impl Merged {
-    /// Reads the files of a unit. What is wrong with their syntax is in the unit's own findings.
+    /// The files of a unit as they were parsed. What is wrong with their syntax is in the unit's own findings.
     pub fn of(unit: &Unit) -> Self {
-        let files = std::iter::once(&unit.file).chain(&unit.drop_ins);
-        Self { parts: files.map(|file| (file.clone(), parse(&file.text).0)).collect() }
+        let files = std::iter::once(&unit.file).chain(&unit.drop_ins).cloned().collect();
+        Self { files, parsed: unit.parsed.clone() }
     }
 
     /// The unit file, which relative paths start from.
     pub fn path(&self) -> &Path {
-        self.parts.first().map_or(Path::new("/"), |(file, _)| &file.path)
+        self.files.first().map_or(Path::new("/"), |file| &file.path)
     }
 
     /// The parsed files, the unit file first.
     pub fn files(&self) -> impl Iterator<Item = &UnitFile> {
-        self.parts.iter().map(|(_, file)| file)
+        self.parsed.iter()
     }
 
     /// All sections in their order, each with its file; a section may come several times.
-    pub fn sections(&self) -> impl Iterator<Item = (&Path, &Section)> {
-        self.parts.iter().flat_map(|(text, file)| file.sections.iter().map(|section| (text.path.as_path(), section)))
+    pub fn sections(&self) -> impl Iterator<Item = (&Path, Section<'_>)> {
+        let files = self.files.iter().zip(&*self.parsed);
+        files.flat_map(|(file, parsed)| parsed.sections().map(|section| (file.path.as_path(), section)))
     }
 
     /// All assignments of a section, over all its headers and files.
-    pub fn section(&self, section: &str) -> impl Iterator<Item = Assignment<'_>> {
-        let sections = self.sections().filter(move |(_, found)| found.name == section);
-        sections.flat_map(|(path, section)| section.entries.iter().map(move |entry| Assignment { entry, path }))
-    }
-
-    /// All assignments to a key.
-    pub fn entries(&self, section: &str, key: &str) -> impl Iterator<Item = Assignment<'_>> {
-        self.section(section).filter(move |assignment| assignment.entry.key == key)
+    pub fn section(&self, section: &str) -> Assignments<'_> {
+        let sections = self.sections().filter(|(_, found)| found.name == section);
+        Assignments(
+            sections.flat_map(|(path, found)| found.entries().map(move |entry| Assignment { entry, path })).collect(),
+        )
     }
 
     /// The assignment that counts for a key that holds one value.
     pub fn last(&self, section: &str, key: &str) -> Option<Assignment<'_>> {
-        self.entries(section, key).last()
+        self.section(section).last(key)
+    }
+
+    /// The assignments that count for a key that holds a list.
+    pub fn list(&self, section: &str, key: &str) -> Vec<Assignment<'_>> {
+        self.section(section).list(key)
+    }
+}
+
+/// The assignments of a section, for those who ask for many keys.
+#[derive(Debug)]
+pub struct Assignments<'a>(Vec<Assignment<'a>>);
+
+impl<'a> Assignments<'a> {
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Assignment<'a>> {
+        self.0.iter()
+    }
+
+    /// The assignment that counts for a key that holds one value.
+    pub fn last(&self, key: &str) -> Option<Assignment<'a>> {
+        self.0.iter().rev().find(|assignment| assignment.entry.key == key).copied()
     }
 
     /// The assignments that count for a key that holds a list: an empty one forgets those before it.
-    pub fn list(&self, section: &str, key: &str) -> Vec<Assignment<'_>> {
+    pub fn list(&self, key: &str) -> Vec<Assignment<'a>> {
         let mut list = Vec::new();
-        for assignment in self.entries(section, key) {
+        for assignment in self.0.iter().filter(|assignment| assignment.entry.key == key) {
             if assignment.entry.value.is_empty() {
                 list.clear();
             } else {
-                list.push(assignment);
+                list.push(*assignment);
             }
         }
         list

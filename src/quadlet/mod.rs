@@ -31,6 +31,7 @@ pub mod service;
 mod service_keys;
 pub mod slice;
 pub mod spec;
+pub mod spec_text;
 #[cfg(test)]
 mod testing;
 pub mod translation;
@@ -49,12 +50,13 @@ pub use translation::{Translation, translate};
 
 use crate::unit::{Finding, TextFile, Unit, UnitName};
 
-/// Completes a unit that was read from a Quadlet file: with what is wrong with it on any host, its service, and the
-/// drop-ins that `drop_ins_of` knows of that.
+/// Completes a unit that was read from a Quadlet file: with its service, the drop-ins that `drop_ins_of` knows of that,
+/// and what is wrong with its keys on any host. What is wrong with their values is told by [`translate`] to a host that
+/// takes it, and to anybody else by [`errors`].
 pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>) -> Unit {
-    let quadlet = Quadlet::read(&unit);
-    unit.findings.extend(quadlet.findings.iter().cloned());
-    let service = names::service(&unit.name, &quadlet.merged).or_else(|finding| {
+    let Quadlet { merged, findings, .. } = Quadlet::read(&unit);
+    unit.findings.extend(findings);
+    let service = names::service(&unit.name, &merged).or_else(|finding| {
         unit.findings.push(finding);
         names::default_service(&unit.name)
     });
@@ -63,13 +65,25 @@ pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Ar
         let drop_ins = drop_ins_of(&service);
         unit.becomes(service, drop_ins);
     }
+    unit
+}
+
+/// What else is wrong with a unit that is [`complete`], whatever the host.
+pub fn errors(unit: &Unit) -> Vec<Finding> {
     // A template's values are whole in its instances alone.
-    if !unit.name.is_template() {
-        let place = |finding: &Finding| (finding.path.clone(), finding.diagnostic.line);
-        let known: HashSet<_> = unit.errors().map(place).collect();
-        let more = translation::verify(&unit, &quadlet).into_iter().filter(Finding::is_error);
-        // What is wrong with a line already is not said in other words.
-        unit.findings.extend(more.filter(|finding| !known.contains(&place(finding))));
+    if unit.name.is_template() {
+        return Vec::new();
     }
+    let place = |finding: &Finding| (finding.path.clone(), finding.diagnostic.line);
+    let known: HashSet<_> = unit.errors().map(place).collect();
+    let more = translation::verify(unit).into_iter().filter(Finding::is_error);
+    // What is wrong with a line already is not said in other words.
+    more.filter(|finding| !known.contains(&place(finding))).collect()
+}
+
+/// A unit with all that is wrong with it whatever the host; of other types than Quadlet's that is known already.
+pub fn verified(mut unit: Unit) -> Unit {
+    let errors = errors(&unit);
+    unit.findings.extend(errors);
     unit
 }

@@ -11,7 +11,7 @@ use crate::unit::{Diagnostic, Finding, UnitName, UnitType};
 /// `data-volume@1.service` for `data@1.volume`, or what `ServiceName=` says.
 pub fn service(name: &UnitName, merged: &Merged) -> Result<UnitName, Finding> {
     let section = name.unit_type().section().unwrap_or_default();
-    match merged.last(section, "ServiceName").filter(|assignment| !unquoted(&assignment.entry.value).is_empty()) {
+    match merged.last(section, "ServiceName").filter(|assignment| !unquoted(assignment.entry.value).is_empty()) {
         Some(assignment) => named_service(name, assignment),
         None => default_service(name).map_err(|message| Finding {
             path: merged.path().to_owned(),
@@ -35,7 +35,7 @@ pub fn default_service(name: &UnitName) -> Result<UnitName, String> {
 }
 
 fn named_service(name: &UnitName, assignment: Assignment<'_>) -> Result<UnitName, Finding> {
-    let given = unquoted(&assignment.entry.value);
+    let given = unquoted(assignment.entry.value);
     let error = |message: String| Err(assignment.error_at(0, message));
     if let Some(stem) = given.strip_suffix(".service") {
         return error(format!("ServiceName '{given}' ends in its type; write '{stem}'"));

@@ -18,13 +18,13 @@ const IPV6_POOLS: ApiVersion = ApiVersion(1, 46);
 
 /// Translates the network of a file. What is wrong is in `findings`.
 pub fn translate(
-    quadlet: &Quadlet,
+    quadlet: &Quadlet<'_>,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Network> {
     let mut fields = Fields::new("Network", &quadlet.merged, service, context);
-    let translation = network(&mut fields, &quadlet.name, service);
+    let translation = network(&mut fields, quadlet.name, service);
     fields.finish(translation, findings)
 }
 

@@ -499,7 +499,8 @@ pub fn keys(section: &str) -> &'static [Key] {
 
 /// A key of a section.
 pub fn find(section: &str, name: &str) -> Option<&'static Key> {
-    keys(section).iter().find(|key| key.name == name)
+    let keys = keys(section);
+    keys.binary_search_by(|key| key.name.cmp(name)).ok().map(|index| &keys[index])
 }
 
 #[cfg(test)]

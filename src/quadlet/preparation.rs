@@ -62,7 +62,7 @@ pub fn text<'a>(
         privileges::of(unit_type)
     );
     let entries = files.iter().flat_map(|file| file.section_entries("Service"));
-    for entry in entries.filter(|entry| KEYS.contains(&entry.key.as_str())) {
+    for entry in entries.filter(|entry| KEYS.contains(&entry.key)) {
         let _ = writeln!(text, "{}={}", entry.key, entry.value);
     }
     Some(text)

@@ -1,6 +1,6 @@
 //! A Quadlet file and its drop-ins → a [`Quadlet`], with what is wrong whatever the host.
 
-use super::merged::{Assignment, Merged};
+use super::merged::{Assignment, Assignments, Merged};
 use super::options::{self, Handling, Key, Kind};
 use super::service_keys;
 use super::values::is_yes;
@@ -9,22 +9,26 @@ use crate::unit::{Diagnostic, Finding, Policy, Unit, UnitName, UnitType};
 
 /// A Quadlet file, read.
 #[derive(Debug, Clone)]
-pub struct Quadlet {
+pub struct Quadlet<'a> {
     /// The file's name: `web.container`.
-    pub name: UnitName,
+    pub name: &'a UnitName,
     /// The file and its drop-ins.
     pub merged: Merged,
     /// `[X-Sculler]`.
-    pub policy: Policy,
+    pub policy: &'a Policy,
     /// What is wrong or odd in it whatever the host; the unit's own findings are not repeated.
     pub findings: Vec<Finding>,
 }
 
-impl Quadlet {
+impl<'a> Quadlet<'a> {
+    /// A unit that has been read before.
+    pub fn of(unit: &'a Unit) -> Self {
+        Self { name: &unit.name, merged: Merged::of(unit), policy: &unit.policy, findings: Vec::new() }
+    }
+
     /// Reads a unit of one of Quadlet's types.
-    pub fn read(unit: &Unit) -> Self {
-        let merged = Merged::of(unit);
-        let mut findings = Vec::new();
+    pub fn read(unit: &'a Unit) -> Self {
+        let Self { merged, mut findings, .. } = Self::of(unit);
         if let Some(section) = unit.name.unit_type().section() {
             check_section(&merged, section, &mut findings);
             check_section(&merged, "Quadlet", &mut findings);
@@ -32,7 +36,7 @@ impl Quadlet {
             service_keys::check(&merged, unit.name.unit_type(), &mut findings);
         }
         sort(&mut findings);
-        Self { name: unit.name.clone(), merged, policy: unit.policy.clone(), findings }
+        Self { merged, findings, ..Self::of(unit) }
     }
 }
 
@@ -46,8 +50,9 @@ pub(super) fn sort(findings: &mut [Finding]) {
 
 fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
     let keys = options::keys(section);
-    for assignment in merged.section(section) {
-        let name = assignment.entry.key.as_str();
+    let assignments = merged.section(section);
+    for assignment in assignments.iter() {
+        let name = assignment.entry.key;
         if options::find(section, name).is_none() {
             let near = nearest(name, keys.iter().map(|key| key.name));
             let message = match near {
@@ -58,30 +63,33 @@ fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
         }
     }
     for key in keys {
-        for assignment in in_force(merged, section, key) {
-            match key.handling {
-                Handling::Refused(reason) => {
-                    findings.push(assignment.error(format!("{}= does not work with Docker: {reason}", key.name)));
-                }
-                Handling::Warned(what) => findings.push(assignment.warning(format!("{}=: {what}", key.name))),
-                Handling::Field(_) | Handling::Own(_) => {}
+        match key.handling {
+            Handling::Field(_) | Handling::Own(_) => {}
+            Handling::Refused(reason) => findings.extend(
+                in_force(&assignments, key)
+                    .iter()
+                    .map(|found| found.error(format!("{}= does not work with Docker: {reason}", key.name))),
+            ),
+            Handling::Warned(what) => {
+                let found = in_force(&assignments, key);
+                findings.extend(found.iter().map(|found| found.warning(format!("{}=: {what}", key.name))));
             }
         }
     }
 }
 
 /// The assignments that count: one that a drop-in empties does no harm.
-fn in_force<'a>(merged: &'a Merged, section: &'a str, key: &Key) -> Vec<Assignment<'a>> {
+fn in_force<'a>(assignments: &Assignments<'a>, key: &Key) -> Vec<Assignment<'a>> {
     match key.kind {
         Kind::Scalar | Kind::Boolean | Kind::Command => {
-            let last = merged.last(section, key.name).filter(|found| !found.entry.value.is_empty());
+            let last = assignments.last(key.name).filter(|found| !found.entry.value.is_empty());
             // What says the default does no harm either.
             let is_asked = |found: &Assignment<'_>| {
-                key.kind != Kind::Boolean || is_yes(&found.entry.value) != (key.name == "TLSVerify")
+                key.kind != Kind::Boolean || is_yes(found.entry.value) != (key.name == "TLSVerify")
             };
             last.filter(is_asked).into_iter().collect()
         }
-        Kind::Lines | Kind::Words | Kind::Arguments | Kind::Assignments => merged.list(section, key.name),
+        Kind::Lines | Kind::Words | Kind::Arguments | Kind::Assignments => assignments.list(key.name),
     }
 }
 
@@ -113,7 +121,8 @@ mod tests {
     use super::*;
 
     fn messages(name: &str, text: &str) -> Vec<String> {
-        let quadlet = Quadlet::read(&unit(name, text));
+        let unit = unit(name, text);
+        let quadlet = Quadlet::read(&unit);
         let show = |finding: &Finding| {
             let Diagnostic { line, column, message, .. } = &finding.diagnostic;
             format!("{line}:{column}: {message}")

@@ -24,7 +24,7 @@ pub struct Reference {
 
 /// The files that a Quadlet file's own section names, in the order of the keys below, each as often as it is named.
 /// Whether they exist is not looked at.
-pub fn references(quadlet: &Quadlet, service: &UnitName, host: &Host, platform: &Platform) -> Vec<Reference> {
+pub fn references(quadlet: &Quadlet<'_>, service: &UnitName, host: &Host, platform: &Platform) -> Vec<Reference> {
     let Some(section) = quadlet.name.unit_type().section() else { return Vec::new() };
     let expander = Expander::new(&quadlet.merged, service, host, platform);
     let mut values = Values::new(&quadlet.merged, section, expander);

@@ -99,20 +99,13 @@ impl Source<'_> {
             let limits = if slice.limits.is_empty() { "" } else { ", and its limits" };
             let _ = write!(text, "\n# Holds the container, too{limits}.\nSlice={}\n", slice.name);
         }
-        let is_passed = |assignment: &Assignment<'_>| {
-            let key = assignment.entry.key.as_str();
+        let is_passed = |assignment: &&Assignment<'_>| {
+            let key = assignment.entry.key;
             key != "Type" && !slice.as_ref().is_some_and(|slice| slice.takes(key))
         };
-        let passed: Vec<_> = self.merged.section("Service").filter(is_passed).collect();
-        if !passed.is_empty() {
-            text += "\n# As the file says.\n";
-            passed.iter().for_each(|assignment| write_entry(&mut text, assignment));
-        }
-        let mut install = self.merged.section("Install").peekable();
-        if install.peek().is_some() {
-            text += "\n[Install]\n";
-            install.for_each(|assignment| write_entry(&mut text, &assignment));
-        }
+        let service = self.merged.section("Service");
+        write_entries(&mut text, "\n# As the file says.\n", service.iter().filter(is_passed));
+        write_entries(&mut text, "\n[Install]\n", self.merged.section("Install").iter());
         Service { text, slice, is_oneshot: is_oneshot(self.merged) }
     }
 
@@ -122,22 +115,20 @@ impl Source<'_> {
 
     fn unit_section(&self, findings: &mut Vec<Finding>) -> String {
         let mut text = String::from("[Unit]\n");
-        let (names, rest): (Vec<_>, Vec<_>) = self
-            .merged
-            .section("Unit")
-            .partition(|assignment| matches!(assignment.entry.key.as_str(), "Description" | "Documentation"));
-        names.iter().for_each(|assignment| write_entry(&mut text, assignment));
+        let assignments = self.merged.section("Unit");
+        let is_name = |assignment: &&Assignment<'_>| matches!(assignment.entry.key, "Description" | "Documentation");
+        write_entries(&mut text, "", assignments.iter().filter(is_name));
         // First, so that an empty After= of the file takes it back.
-        let waits = self.merged.last("Quadlet", "DefaultDependencies").and_then(|a| parse_boolean(&a.entry.value));
+        let waits = self.merged.last("Quadlet", "DefaultDependencies").and_then(|a| parse_boolean(a.entry.value));
         if waits != Some(false) {
             text += "Wants=network-online.target\nAfter=network-online.target\n";
         }
-        for assignment in rest {
-            match dependencies::translated(&assignment, self.service, self.context, findings) {
+        for assignment in assignments.iter().filter(|assignment| !is_name(assignment)) {
+            match dependencies::translated(assignment, self.service, self.context, findings) {
                 Some(value) => {
                     let _ = writeln!(text, "{}={value}", assignment.entry.key);
                 }
-                None => write_entry(&mut text, &assignment),
+                None => write_entry(&mut text, assignment),
             }
         }
         // Containers die with the Engine, unless it keeps them, and have to come back with it; volumes and the like stay.
@@ -211,8 +202,20 @@ impl Source<'_> {
     }
 }
 
+/// Assignments below a title, if there are any.
+fn write_entries<'a>(text: &mut String, title: &str, assignments: impl Iterator<Item = &'a Assignment<'a>>) {
+    for (index, assignment) in assignments.enumerate() {
+        if index == 0 {
+            *text += title;
+        }
+        write_entry(text, assignment);
+    }
+}
+
 fn write_entry(text: &mut String, assignment: &Assignment<'_>) {
-    let _ = writeln!(text, "{}={}", assignment.entry.key, assignment.entry.value);
+    for part in [assignment.entry.key, "=", assignment.entry.value, "\n"] {
+        text.push_str(part);
+    }
 }
 
 /// A path as a word of a list: quoted if it has to be, with nothing in it that systemd would expand.

@@ -107,15 +107,16 @@ const BOOLEANS: [&str; 14] = [
 /// Reports the keys that cannot work.
 pub(super) fn check(merged: &Merged, unit_type: UnitType, findings: &mut Vec<Finding>) {
     let keys = if unit_type == UnitType::Container { CONTAINER } else { OTHERS };
+    let assignments = merged.section("Service");
     for (key, verdict) in keys {
-        for assignment in merged.list("Service", key) {
+        for assignment in assignments.list(key) {
             findings.extend(judge(&assignment, *verdict));
         }
     }
 }
 
 fn judge(assignment: &Assignment<'_>, verdict: Verdict) -> Option<Finding> {
-    let (key, value) = (assignment.entry.key.as_str(), assignment.entry.value.as_str());
+    let (key, value) = (assignment.entry.key, assignment.entry.value);
     match verdict {
         Only(values, _) if values.contains(&value) => None,
         Only(_, reason) => Some(assignment.error_at(0, format!("{key}={value} does not work in this file: {reason}"))),

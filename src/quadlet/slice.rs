@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::merged::{Assignment, Merged};
-use crate::unit::{Digest, Finding, UnitName, systemd_keys};
+use crate::unit::digest::is_limit;
+use crate::unit::{Digest, Finding, UnitName};
 
 /// A container's slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +22,12 @@ const NAME_MAX: usize = 255;
 impl Slice {
     /// The slice of a service; `None` if `[Service]` names another one, which cannot have limits of this service.
     pub fn of(service: &UnitName, merged: &Merged, findings: &mut Vec<Finding>) -> Option<Self> {
-        let limits = merged.section("Service").filter(|assignment| is_limit(&assignment.entry.key));
+        let assignments = merged.section("Service");
+        let limits = assignments.iter().filter(|assignment| is_limit(assignment.entry.key));
         if let Some(given) = given(merged) {
-            let slice = &given.entry.value;
+            let slice = given.entry.value;
             findings.extend(limits.map(|limit| {
-                let key = &limit.entry.key;
+                let key = limit.entry.key;
                 limit.error(format!(
                     "{key}= would bind the supervisor alone, since Slice={slice} holds the container; put it into \
                      {slice}, or leave Slice= out"
@@ -33,7 +35,7 @@ impl Slice {
             }));
             return None;
         }
-        let limits = limits.map(|limit| (limit.entry.key.clone(), limit.entry.value.clone())).collect();
+        let limits = limits.map(|limit| (limit.entry.key.to_owned(), limit.entry.value.to_owned())).collect();
         Some(Self { name: name(service), limits })
     }
 
@@ -58,13 +60,6 @@ impl Slice {
 /// `Slice=` of `[Service]`.
 pub fn given(merged: &Merged) -> Option<Assignment<'_>> {
     merged.last("Service", "Slice").filter(|assignment| !assignment.entry.value.is_empty())
-}
-
-/// Whether a key of `[Service]` is systemd.resource-control(5)'s: then a slice knows it, too.
-pub fn is_limit(key: &str) -> bool {
-    const OTHERS: [&str; 7] =
-        ["BPFProgram", "CoredumpReceive", "Delegate", "DelegateSubgroup", "DisableControllers", "NFTSet", "Slice"];
-    !OTHERS.contains(&key) && systemd_keys::kind("Slice", key).is_some()
 }
 
 /// The name of a service's slice. A `-` would nest it, `@` is not allowed in it (systemd.slice(5)), and runc parts the

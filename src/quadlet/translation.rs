@@ -2,22 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::container;
 use super::context::{Asked, Context, Other, Others, Resource};
 use super::names;
 use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
-use super::slice;
 use super::spec::{self, Owner, Request, Spec};
-use super::{build, follow, image, network, volume};
+use super::{build, follow, image, network, spec_text, volume};
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, Entry, Finding, Section, Unit, UnitName, UnitType, digest};
-
-/// What most specs fit into, which spares growing them in small steps.
-const SPEC_SIZE: usize = 4096;
 
 /// What a Quadlet file becomes on one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,33 +36,39 @@ pub struct Translation {
 
 /// Translates a file that this host takes. Whatever it asked of others is in the answer, also if it cannot be translated.
 pub fn translate(unit: &Unit, service: &UnitName, context: &Context<'_>) -> (Option<Translation>, Vec<Finding>) {
-    let quadlet = Quadlet::read(unit);
+    let quadlet = Quadlet::of(unit);
     let mut findings = Vec::new();
     let translation = Translator { unit, service, quadlet: &quadlet, context }.translate(&mut findings);
     sort(&mut findings);
     (translation, findings)
 }
 
+/// A host that stands for all of them.
+static ANY_HOST: LazyLock<Option<(Host, Platform)>> = LazyLock::new(|| {
+    let machine_id = MachineId::parse(&"0".repeat(32)).ok()?;
+    let host = Host { machine_id, hostname: "localhost".to_owned(), metadata: BTreeMap::new() };
+    Some((host, Platform { system: Some(System::default()), ..Platform::default() }))
+});
+
 /// What is wrong with a file whatever the host and the other files, as far as a translation tells. Lines with a `%` are
 /// left out: what they say is another thing on each host.
-pub fn verify(unit: &Unit, quadlet: &Quadlet) -> Vec<Finding> {
-    let (Some(service), Ok(machine_id)) = (&unit.service, MachineId::parse(&"0".repeat(32))) else { return Vec::new() };
-    let host = Host { machine_id, hostname: "localhost".to_owned(), metadata: BTreeMap::new() };
-    let platform = Platform { system: Some(System::default()), ..Platform::default() };
+pub fn verify(unit: &Unit) -> Vec<Finding> {
+    let (Some(service), Some((host, platform))) = (&unit.service, &*ANY_HOST) else { return Vec::new() };
     let others = Others::asking(|file_name| {
         let name = UnitName::parse(file_name).ok().filter(|name| name.unit_type().is_quadlet())?;
         let service = names::default_service(&name).ok()?;
         let name = format!("systemd-{}", name.stem().replace('@', "-"));
         Some(Other::Taken(Resource { service, name, image: None, no_copy: false }))
     });
-    let context = Context { host: &host, platform: &platform, others: &others };
+    let context = Context { host, platform, others: &others };
     let mut findings = Vec::new();
-    Translator { unit, service, quadlet, context: &context }.parts(&mut findings);
+    let quadlet = Quadlet::of(unit);
+    Translator { unit, service, quadlet: &quadlet, context: &context }.parts(&mut findings);
     sort(&mut findings);
     findings.retain(|finding| {
-        let is_open = |(path, section): (&Path, &Section)| {
-            let at = |entry: &&Entry| entry.line == finding.diagnostic.line && path == finding.path;
-            section.entries.iter().find(at).is_some_and(|entry| entry.value.contains('%'))
+        let is_open = |(path, section): (&Path, Section<'_>)| {
+            let at = |entry: &Entry<'_>| entry.line == finding.diagnostic.line && path == finding.path;
+            section.entries().find(at).is_some_and(|entry| entry.value.contains('%'))
         };
         !quadlet.merged.sections().any(is_open)
     });
@@ -84,14 +86,14 @@ struct Parts {
 struct Translator<'a> {
     unit: &'a Unit,
     service: &'a UnitName,
-    quadlet: &'a Quadlet,
+    quadlet: &'a Quadlet<'a>,
     context: &'a Context<'a>,
 }
 
 impl Translator<'_> {
     fn translate(&self, findings: &mut Vec<Finding>) -> Option<Translation> {
         let Parts { request, rendered, used } = self.parts(findings);
-        let request = request.filter(|_| !findings.iter().any(Finding::is_error))?;
+        let request = request.filter(|_| !findings.iter().chain(&self.unit.findings).any(Finding::is_error))?;
         self.written(request, rendered, &used)
     }
 
@@ -127,9 +129,7 @@ impl Translator<'_> {
             run,
             request,
         };
-        // Texts and numbers in maps with texts for keys: JSON has a way to write them all.
-        let mut written = Vec::with_capacity(SPEC_SIZE);
-        serde_json::to_writer_pretty(&mut written, &spec).ok()?;
+        let written = spec_text::write(&spec).ok()?;
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
@@ -156,9 +156,7 @@ impl Translator<'_> {
     /// Of what can matter to the running container: the source, and what it uses of others. Never of what it is rendered
     /// to, so that another version of sculler restarts nothing. Limits are changed in what runs.
     fn run_digest(&self, used: &Asked) -> Digest {
-        let files: Vec<_> = self.quadlet.merged.files().collect();
-        let source = digest::run_digest_without(&files, |section, key| section == "Service" && slice::is_limit(key));
-        let mut parts = vec![spec::VERSION.to_string(), source.to_string()];
+        let mut parts = vec![spec::VERSION.to_string(), self.unit.facts.run.to_string()];
         if !self.unit.service_drop_ins.is_empty() {
             let texts = self.unit.service_drop_ins.iter().map(|file| crate::unit::parse(&file.text).0);
             parts.push(digest::run_digest(&texts.collect::<Vec<_>>().iter().collect::<Vec<_>>()).to_string());

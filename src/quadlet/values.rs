@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::arguments::split_arguments;
 use super::expand::{Expander, Note};
-use super::merged::{Assignment, Merged};
+use super::merged::{Assignment, Assignments, Merged};
 use super::options::{self, Kind};
 use crate::unit::values::parse_boolean;
 use crate::unit::words::split_words;
@@ -33,7 +33,7 @@ impl Value<'_> {
 
     /// The key, for messages.
     pub fn key(&self) -> &str {
-        &self.assignment.entry.key
+        self.assignment.entry.key
     }
 }
 
@@ -42,13 +42,15 @@ impl Value<'_> {
 pub struct Values<'a> {
     merged: &'a Merged,
     section: &'static str,
+    assignments: Assignments<'a>,
     pub expander: Expander<'a>,
     pub findings: Vec<Finding>,
 }
 
 impl<'a> Values<'a> {
     pub fn new(merged: &'a Merged, section: &'static str, expander: Expander<'a>) -> Self {
-        Self { merged, section, expander, findings: Vec::new() }
+        let assignments = merged.section(section);
+        Self { merged, section, assignments, expander, findings: Vec::new() }
     }
 
     pub fn merged(&self) -> &'a Merged {
@@ -76,8 +78,8 @@ impl<'a> Values<'a> {
     /// The same for keys to whom an empty value is one (`Entrypoint=`).
     pub fn scalar_or_empty(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.expect(key, &[Kind::Scalar]);
-        let assignment = self.merged.last(self.section, key)?;
-        let raw = &assignment.entry.value;
+        let assignment = self.assignments.last(key)?;
+        let raw = assignment.entry.value;
         let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let text = inner.unwrap_or(raw).to_owned();
         self.expanded(Value { text, assignment, offset: 0 })
@@ -86,8 +88,8 @@ impl<'a> Values<'a> {
     /// A boolean; `None` if it is not set. Podman takes what it does not know for no.
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.expect(key, &[Kind::Boolean]);
-        let assignment = self.merged.last(self.section, key).filter(|found| !found.entry.value.is_empty())?;
-        let raw = &assignment.entry.value;
+        let assignment = self.assignments.last(key).filter(|found| !found.entry.value.is_empty())?;
+        let raw = assignment.entry.value;
         let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
         let value = self.expanded(Value { text, assignment, offset: 0 })?;
         if parse_boolean(&value.text) != Some(is_yes(&value.text)) {
@@ -100,9 +102,9 @@ impl<'a> Values<'a> {
     /// Whole values, one per line.
     pub fn lines(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Lines]);
-        let list = self.merged.list(self.section, key);
+        let list = self.assignments.list(key);
         let values = list.into_iter().filter_map(|assignment| {
-            let text = assignment.entry.value.clone();
+            let text = assignment.entry.value.to_owned();
             self.expanded(Value { text, assignment, offset: 0 })
         });
         values.filter(|value| !value.text.is_empty()).collect()
@@ -112,8 +114,8 @@ impl<'a> Values<'a> {
     pub fn words(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Words]);
         let mut values = Vec::new();
-        for assignment in self.merged.list(self.section, key) {
-            for word in split_words(&assignment.entry.value) {
+        for assignment in self.assignments.list(key) {
+            for word in split_words(assignment.entry.value) {
                 match word {
                     Ok(word) => {
                         let value = Value { text: word.text.into_owned(), assignment, offset: word.offset };
@@ -133,7 +135,7 @@ impl<'a> Values<'a> {
     /// Words of all lines, C escapes resolved.
     pub fn arguments(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Arguments]);
-        let list = self.merged.list(self.section, key);
+        let list = self.assignments.list(key);
         let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
         raw.into_iter().filter_map(|value| self.expanded(value)).filter(|value| !value.text.is_empty()).collect()
     }
@@ -141,7 +143,7 @@ impl<'a> Values<'a> {
     /// A command line; only the last assignment counts. `None` if there is none.
     pub fn command(&mut self, key: &'static str) -> Option<(Vec<String>, Assignment<'a>)> {
         self.expect(key, &[Kind::Command]);
-        let assignment = self.merged.last(self.section, key).filter(|found| !found.entry.value.is_empty())?;
+        let assignment = self.assignments.last(key).filter(|found| !found.entry.value.is_empty())?;
         let words = self.split(assignment);
         let mut command = Vec::new();
         for word in &words {
@@ -155,7 +157,7 @@ impl<'a> Values<'a> {
     /// `NAME=VALUE` words of all lines; the last one of a name counts. A word without `=` has no value.
     pub fn assignments(&mut self, key: &'static str) -> BTreeMap<String, (Option<String>, Value<'a>)> {
         self.expect(key, &[Kind::Assignments]);
-        let list = self.merged.list(self.section, key);
+        let list = self.assignments.list(key);
         let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
         let mut found = BTreeMap::new();
         for value in raw {
@@ -175,8 +177,8 @@ impl<'a> Values<'a> {
 
     /// Podman drops a value with an escape sequence that it does not know.
     fn split(&mut self, assignment: Assignment<'a>) -> Vec<Value<'a>> {
-        let key = &assignment.entry.key;
-        match split_arguments(&assignment.entry.value) {
+        let key = assignment.entry.key;
+        match split_arguments(assignment.entry.value) {
             Ok(split) => {
                 if let Some(offset) = split.unclosed {
                     let message = format!("{key}: this quote is not closed and taken to end with the line");

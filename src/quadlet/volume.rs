@@ -14,13 +14,13 @@ pub const IMAGE_DRIVER: &str = "image";
 
 /// Translates the volume of a file. What is wrong is in `findings`.
 pub fn translate(
-    quadlet: &Quadlet,
+    quadlet: &Quadlet<'_>,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Request> {
     let mut fields = Fields::new("Volume", &quadlet.merged, service, context);
-    let translation = volume(&mut fields, &quadlet.name, service);
+    let translation = volume(&mut fields, quadlet.name, service);
     fields.finish(translation, findings)
 }
 

@@ -36,7 +36,7 @@ pub fn of_service(unit: &Unit, host: &Host) -> Option<Follow> {
     let texts = [&unit.file].into_iter().chain(&unit.drop_ins);
     let files: Vec<UnitFile> = texts.map(|file: &Arc<TextFile>| parse(&file.text).0).collect();
     let entries = || files.iter().flat_map(|file| file.section_entries("Service"));
-    let can_reload = entries().any(|entry| match entry.key.as_str() {
+    let can_reload = entries().any(|entry| match entry.key {
         "ExecReload" => !entry.value.is_empty(),
         "Type" => entry.value == "notify-reload",
         _ => false,
@@ -45,10 +45,10 @@ pub fn of_service(unit: &Unit, host: &Host) -> Option<Follow> {
     let is_for_checks = |key: &str| {
         !NOT_FOR_CHECKS.contains(&key) && !NOT_FOR_CHECKS_FROM.iter().any(|beginning| key.starts_with(beginning))
     };
-    let service = entries().filter(|entry| is_for_checks(&entry.key));
+    let service = entries().filter(|entry| is_for_checks(entry.key));
     let actor = Actor::Agent {
         check: unit.policy.check.clone(),
-        service: service.map(|entry| (entry.key.clone(), entry.value.clone())).collect(),
+        service: service.map(|entry| (entry.key.to_owned(), entry.value.to_owned())).collect(),
     };
     let mut follow = Follow::new(&unit.policy, host, unit.policy.on_change.unwrap_or(default), actor);
     // What systemd expands is left to it.

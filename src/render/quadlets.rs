@@ -19,6 +19,8 @@ pub struct Quadlets {
     /// What they were translated for.
     target: Option<(Host, Platform)>,
     known: BTreeMap<UnitName, Arc<Translated>>,
+    /// The files that this host does not take, with what is wrong with them on any host.
+    elsewhere: BTreeMap<UnitName, (Arc<Unit>, Vec<Finding>)>,
 }
 
 /// A taken file, and what became of it.
@@ -62,25 +64,31 @@ impl Quadlets {
         platform: &Platform,
         installed: &BTreeMap<UnitName, PathBuf>,
     ) -> Self {
-        let is_taken =
-            |index: &usize| units[*index].service.is_some() && matches!(rulings[*index], Some(Ruling::Taken { .. }));
-        let indexes: Vec<usize> = (0..units.len()).filter(is_taken).collect();
-        if indexes.is_empty() {
-            return Self::default();
+        let quadlets = (0..units.len()).filter(|index| units[*index].service.is_some());
+        let (indexes, others): (Vec<usize>, Vec<usize>) =
+            quadlets.partition(|index| matches!(rulings[*index], Some(Ruling::Taken { .. })));
+        let elsewhere: BTreeMap<_, _> = others.iter().map(|index| before.not_taken(&units[*index])).collect();
+        for index in others {
+            refuse(&mut rulings[index], elsewhere.get(&units[index].name).map_or(&[], |(_, errors)| errors));
         }
         let is_same_target = before.target.as_ref().is_some_and(|(h, p)| h == host && p == platform);
         let nothing = BTreeMap::new();
         let known = if is_same_target { &before.known } else { &nothing };
-        let work = Work { units, rulings, host, platform, known, taken: BTreeMap::new(), broken: BTreeMap::new() };
+        let places = units.iter().enumerate().rev().map(|(index, unit)| (&unit.name, index)).collect();
+        let (taken, broken) = (BTreeMap::new(), BTreeMap::new());
+        let work = Work { units, places, rulings, host, platform, known, taken, broken };
         let known = work.run(indexes.iter().map(|index| units[*index].clone()), installed);
         for index in indexes {
-            let Some(translated) = known.get(&units[index].name) else { continue };
-            let errors: Vec<Finding> = translated.findings.iter().filter(|f| f.is_error()).cloned().collect();
-            if !errors.is_empty() {
-                rulings[index] = Some(Ruling::Invalid { errors });
-            }
+            refuse(&mut rulings[index], known.get(&units[index].name).map_or(&[], |translated| &translated.findings));
         }
-        Self { target: Some((host.clone(), platform.clone())), known }
+        Self { target: Some((host.clone(), platform.clone())), known, elsewhere }
+    }
+
+    /// What is wrong with a file, if this host does not take it.
+    fn not_taken(&self, unit: &Arc<Unit>) -> (UnitName, (Arc<Unit>, Vec<Finding>)) {
+        let known = self.elsewhere.get(&unit.name).filter(|(known, _)| known.is_same(unit));
+        let errors = known.map_or_else(|| quadlet::errors(unit), |(_, errors)| errors.clone());
+        (unit.name.clone(), (unit.clone(), errors))
     }
 
     /// A file's translation.
@@ -94,9 +102,21 @@ impl Quadlets {
     }
 }
 
+/// Makes a file invalid if there are errors among its findings.
+fn refuse(ruling: &mut Option<Ruling>, findings: &[Finding]) {
+    let errors = findings.iter().filter(|finding| finding.is_error()).cloned();
+    match ruling {
+        Some(Ruling::Invalid { errors: known }) => known.extend(errors),
+        _ if findings.iter().any(Finding::is_error) => *ruling = Some(Ruling::Invalid { errors: errors.collect() }),
+        _ => {}
+    }
+}
+
 /// One pass over the taken files.
 struct Work<'a> {
     units: &'a [Arc<Unit>],
+    /// Where the first unit of a name is among them.
+    places: HashMap<&'a UnitName, usize>,
     rulings: &'a [Option<Ruling>],
     host: &'a Host,
     platform: &'a Platform,
@@ -203,8 +223,8 @@ impl Work<'_> {
             let unusable = || Other::Unusable("it is invalid itself".to_owned());
             return Some(resource.clone().map_or_else(unusable, Other::Taken));
         }
-        if let Some(index) = self.units.iter().position(|unit| unit.name == name) {
-            return Some(Other::Unusable(match &self.rulings[index] {
+        if let Some(index) = self.places.get(&name) {
+            return Some(Other::Unusable(match &self.rulings[*index] {
                 Some(Ruling::NotTaken { reason, .. }) => format!("this host does not take it ({reason})"),
                 _ => "it is invalid itself".to_owned(),
             }));
@@ -325,7 +345,6 @@ fn rendered(unit: &Unit, translation: Translation) -> Rendered {
     let mut files = vec![parse(&translation.text).0];
     let (after, before) = (files[0].words("Unit", "After"), files[0].words("Unit", "Before"));
     files.extend(unit.service_drop_ins.iter().map(|file: &Arc<TextFile>| parse(&file.text).0));
-    let facts = Facts::of(&translation.service, &files.iter().collect::<Vec<_>>());
-    let facts = Facts { run: translation.run, ..facts };
+    let facts = Facts::with_run(translation.run, &translation.service, &files.iter().collect::<Vec<_>>());
     Rendered { translation: Arc::new(translation), facts, after, before }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::config::STATE_DIRECTORY;
 use crate::files;
+use crate::quadlet;
 use crate::source::trust::Trust;
 use crate::source::units::Library;
 use crate::source::{Problem, ScanError, Source};
@@ -227,7 +228,10 @@ struct Units {
 
 fn units(folder: &Path, trust: &Trust) -> Result<Units, Error> {
     let mut look = Source::default().look(folder, trust, Instant::now())?;
-    let units = Library::default().read(&mut look);
+    let units = Library::default().read(&mut look).into_iter().map(|unit| match unit.name.unit_type().is_quadlet() {
+        true => Arc::new(quadlet::verified(Arc::unwrap_or_clone(unit))),
+        false => unit,
+    });
     let below = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     let refused = look.problems.iter().filter_map(|(path, problem)| match problem {
         Problem::Refused(reason) => Some((below(path), reason.clone())),
@@ -235,7 +239,7 @@ fn units(folder: &Path, trust: &Trust) -> Result<Units, Error> {
     });
     Ok(Units {
         refused: refused.collect(),
-        units: units.into_iter().map(|unit| (format!("{} {}", below(&unit.file.path), unit.name), unit)).collect(),
+        units: units.map(|unit| (format!("{} {}", below(&unit.file.path), unit.name), unit)).collect(),
         folder: folder.to_owned(),
     })
 }

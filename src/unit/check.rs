@@ -39,16 +39,16 @@ pub const QUADLET_DEPENDENCIES: [&str; 15] = [
 pub fn check(file: &UnitFile, name: &UnitName) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let allowed = sections_of(name.unit_type());
-    for section in &file.sections {
+    for section in file.sections() {
         check_section_name(section, &allowed, name, &mut diagnostics);
-        if allowed.contains(&section.name.as_str()) && systemd_keys::is_section(&section.name) {
-            for entry in &section.entries {
-                check_entry(&section.name, entry, &allowed, &mut diagnostics);
+        if allowed.contains(&section.name) && systemd_keys::is_section(section.name) {
+            for entry in section.entries() {
+                check_entry(section.name, entry, &allowed, &mut diagnostics);
             }
         }
     }
     // A misspelt header is what is wrong then, not what is missing for it.
-    if !diagnostics.iter().any(|d| d.is_error() && d.column == 1 && file.sections.iter().any(|s| s.line == d.line)) {
+    if !diagnostics.iter().any(|d| d.is_error() && d.column == 1 && file.sections().any(|s| s.line == d.line)) {
         check_rules::check(file, name, &mut diagnostics);
     }
     diagnostics.sort_by_key(|d| (d.line, d.column));
@@ -65,8 +65,8 @@ fn sections_of(unit_type: UnitType) -> Vec<&'static str> {
     sections
 }
 
-fn check_section_name(section: &Section, allowed: &[&str], name: &UnitName, diagnostics: &mut Vec<Diagnostic>) {
-    let title = section.name.as_str();
+fn check_section_name(section: Section<'_>, allowed: &[&str], name: &UnitName, diagnostics: &mut Vec<Diagnostic>) {
+    let title = section.name;
     if title.is_empty() || allowed.contains(&title) || OWN_SECTIONS.contains(&title) {
         return;
     }
@@ -85,8 +85,8 @@ fn check_section_name(section: &Section, allowed: &[&str], name: &UnitName, diag
     }
 }
 
-fn check_entry(section: &str, entry: &Entry, allowed: &[&str], diagnostics: &mut Vec<Diagnostic>) {
-    let key = entry.key.as_str();
+fn check_entry(section: &str, entry: Entry<'_>, allowed: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+    let key = entry.key;
     let Some(name) = systemd_keys::kind(section, key) else {
         if !key.starts_with("X-") {
             diagnostics.push(unknown_key(section, entry, allowed));
@@ -102,7 +102,7 @@ fn check_entry(section: &str, entry: &Entry, allowed: &[&str], diagnostics: &mut
         Some(Kind::Command) => check_rules::command(entry, diagnostics),
         Some(Kind::Units) => check_units(entry, allowed.contains(&"Quadlet"), diagnostics),
         Some(kind) => {
-            if let Some(objection) = kind.objection(&entry.value).filter(|_| !entry.value.contains('%')) {
+            if let Some(objection) = kind.objection(entry.value).filter(|_| !entry.value.contains('%')) {
                 let message = format!("{key} '{}' is {objection}", entry.value);
                 diagnostics.push(Diagnostic::error(entry.line, entry.value_column, message));
             }
@@ -110,8 +110,8 @@ fn check_entry(section: &str, entry: &Entry, allowed: &[&str], diagnostics: &mut
     }
 }
 
-fn unknown_key(section: &str, entry: &Entry, allowed: &[&str]) -> Diagnostic {
-    let key = entry.key.as_str();
+fn unknown_key(section: &str, entry: Entry<'_>, allowed: &[&str]) -> Diagnostic {
+    let key = entry.key;
     let home = allowed.iter().find(|other| systemd_keys::kind(other, key).is_some());
     let advice = match home {
         Some(other) => format!("; it belongs into [{other}]"),
@@ -121,9 +121,9 @@ fn unknown_key(section: &str, entry: &Entry, allowed: &[&str]) -> Diagnostic {
     Diagnostic::warning(entry.line, entry.column, message)
 }
 
-fn check_units(entry: &Entry, is_quadlet: bool, diagnostics: &mut Vec<Diagnostic>) {
-    let is_translated = QUADLET_DEPENDENCIES.contains(&entry.key.as_str());
-    for word in split_words(&entry.value) {
+fn check_units(entry: Entry<'_>, is_quadlet: bool, diagnostics: &mut Vec<Diagnostic>) {
+    let is_translated = QUADLET_DEPENDENCIES.contains(&entry.key);
+    for word in split_words(entry.value) {
         let (offset, what) = match &word {
             Ok(word) if word.text.contains('%') || is_systemd_name(&word.text) => continue,
             // Its service is meant.

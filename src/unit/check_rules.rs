@@ -51,11 +51,11 @@ const TIMES: [&str; 6] =
     ["OnCalendar", "OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec"];
 
 fn has_success_action(file: &UnitFile) -> bool {
-    file.last("Unit", "SuccessAction").is_some_and(|entry| !matches!(entry.value.as_str(), "" | "none"))
+    file.last("Unit", "SuccessAction").is_some_and(|entry| !matches!(entry.value, "" | "none"))
 }
 
 fn section_line(file: &UnitFile, section: &str) -> usize {
-    file.sections.iter().find(|s| s.name == section).map_or(0, |s| s.line)
+    file.sections().find(|s| s.name == section).map_or(0, |s| s.line)
 }
 
 fn at_section(file: &UnitFile, section: &str, message: impl Into<String>) -> Diagnostic {
@@ -63,7 +63,7 @@ fn at_section(file: &UnitFile, section: &str, message: impl Into<String>) -> Dia
     Diagnostic::error(line, usize::from(line > 0), message)
 }
 
-fn at_value(entry: &Entry, message: impl Into<String>) -> Diagnostic {
+fn at_value(entry: Entry<'_>, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(entry.line, entry.value_column, message)
 }
 
@@ -81,7 +81,7 @@ fn needs_one_of(file: &UnitFile, section: &str, keys: &[&str], diagnostics: &mut
 
 /// systemd: `service_add_extras()` and `service_verify()`.
 fn service(file: &UnitFile, diagnostics: &mut Vec<Diagnostic>) {
-    let value = |key| file.last("Service", key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty());
+    let value = |key| file.last("Service", key).map(|entry| entry.value).filter(|value| !value.is_empty());
     let starts = file.list("Service", "ExecStart");
     let service_type = value("Type").unwrap_or_else(|| {
         if value("BusName").is_some() {
@@ -117,9 +117,8 @@ fn service(file: &UnitFile, diagnostics: &mut Vec<Diagnostic>) {
              use ExecStartPre= or ExecStartPost=, or empty the first by 'ExecStart='",
         ));
     }
-    let of = |key: &str, values: &[&str]| {
-        file.last("Service", key).filter(|entry| oneshot && values.contains(&entry.value.as_str()))
-    };
+    let of =
+        |key: &str, values: &[&str]| file.last("Service", key).filter(|entry| oneshot && values.contains(&entry.value));
     for entry in [of("Restart", &["always", "on-success"]), of("ExitType", &["cgroup"])].into_iter().flatten() {
         let message =
             format!("{}={} is not allowed for Type=oneshot; systemd refuses the unit", entry.key, entry.value);
@@ -151,7 +150,7 @@ fn mount_point(file: &UnitFile, section: &str, name: &UnitName, diagnostics: &mu
         diagnostics.push(Diagnostic::warning(line, 1, message));
         return;
     };
-    let path = entry.value.as_str();
+    let path = entry.value;
     if path.contains('%') {
         return;
     }
@@ -184,10 +183,10 @@ fn slice_name(name: &UnitName, diagnostics: &mut Vec<Diagnostic>) {
 
 /// The form of a command line (systemd: `config_parse_exec()`). A command whose failure is ignored (`-`) is not
 /// checked by systemd either: it is left out with a line in the log, so here this is a warning.
-pub(super) fn command(entry: &Entry, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn command(entry: Entry<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut first = true;
     let mut failure_ignored = false;
-    for word in split_words(&entry.value) {
+    for word in split_words(entry.value) {
         let (offset, message) = match word {
             Err(quote) => (quote.offset, format!("{}: this quote is not closed", entry.key)),
             Ok(word) if word.text == ";" => {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::syntax::{Entry, UnitFile};
+use super::systemd_keys;
 
 /// A SHA-256, printed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,12 +17,13 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// The digest of a sequence of parts; where one part ends matters.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hasher = Sha256::new();
+        // One long text is hashed faster than many short ones
+        let mut text = Vec::with_capacity(2048);
         for part in parts {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
+            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            text.extend_from_slice(part);
         }
-        Self(hasher.finalize().into())
+        Self(Sha256::digest(&text).into())
     }
 
     /// The first seven digits, as fleetctl's HASH column.
@@ -75,16 +77,24 @@ impl TryFrom<String> for Digest {
 /// The digest of everything that can matter to the running process: all but comments, blanks, `[X-…]` sections,
 /// `[Install]`, `Description=` and `Documentation=`. `files` are the unit file and its drop-ins, in systemd's order.
 pub fn run_digest(files: &[&UnitFile]) -> Digest {
-    run_digest_without(files, |_, _| false)
+    digest_where(files, matters)
 }
 
-/// [`run_digest`], less the keys of a section that are changed in what runs.
-pub fn run_digest_without(files: &[&UnitFile], is_changed_live: impl Fn(&str, &str) -> bool) -> Digest {
-    digest_where(files, |section, entry| {
-        let is_description = section == "Unit" && matches!(entry.key.as_str(), "Description" | "Documentation");
-        let is_harmless = section.starts_with("X-") || section == "Install" || is_description;
-        !is_harmless && !is_changed_live(section, &entry.key)
-    })
+/// The same of a Quadlet file, whose limits are changed in what runs.
+pub fn quadlet_run_digest(files: &[&UnitFile]) -> Digest {
+    digest_where(files, |section, entry| matters(section, entry) && !(section == "Service" && is_limit(entry.key)))
+}
+
+fn matters(section: &str, entry: &Entry<'_>) -> bool {
+    let is_description = section == "Unit" && matches!(entry.key, "Description" | "Documentation");
+    !section.starts_with("X-") && section != "Install" && !is_description
+}
+
+/// Whether a key of `[Service]` is systemd.resource-control(5)'s: then a slice knows it, too.
+pub fn is_limit(key: &str) -> bool {
+    const OTHERS: [&str; 7] =
+        ["BPFProgram", "CoredumpReceive", "Delegate", "DelegateSubgroup", "DisableControllers", "NFTSet", "Slice"];
+    systemd_keys::kind("Slice", key).is_some() && !OTHERS.contains(&key)
 }
 
 /// The digest of how the unit stops. For services: the stop commands, what they run with, and the kill settings. For
@@ -98,7 +108,7 @@ pub fn stop_digest(files: &[&UnitFile]) -> Digest {
         .any(|file| ["ExecStop", "ExecStopPost"].iter().any(|key| file.entries("Service", key).next().is_some()));
     digest_where(files, |section, entry| {
         section == "Service"
-            && (STOP_KEYS.contains(&entry.key.as_str())
+            && (STOP_KEYS.contains(&entry.key)
                 || has_commands && STOP_COMMAND_CONTEXT.iter().any(|prefix| entry.key.starts_with(prefix)))
     })
 }
@@ -137,10 +147,10 @@ const STOP_COMMAND_CONTEXT: [&str; 9] = [
     "WorkingDirectory",
 ];
 
-fn digest_where(files: &[&UnitFile], matters: impl Fn(&str, &Entry) -> bool) -> Digest {
-    let sections = files.iter().flat_map(|file| &file.sections);
+fn digest_where(files: &[&UnitFile], matters: impl Fn(&str, &Entry<'_>) -> bool) -> Digest {
+    let sections = files.iter().flat_map(|file| file.sections());
     Digest::of(sections.flat_map(|section| {
-        let entries = section.entries.iter().filter(|entry| matters(&section.name, entry));
-        entries.flat_map(|entry| [section.name.as_bytes(), entry.key.as_bytes(), entry.value.as_bytes()])
+        let entries = section.entries().filter(|entry| matters(section.name, entry));
+        entries.flat_map(move |entry| [section.name, entry.key, entry.value].map(str::as_bytes))
     }))
 }

@@ -27,12 +27,18 @@ pub struct Facts {
 impl Facts {
     /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out.
     pub fn of(name: &UnitName, files: &[&UnitFile]) -> Self {
+        let run = if name.unit_type().is_quadlet() { digest::quadlet_run_digest } else { digest::run_digest };
+        Self::with_run(run(files), name, files)
+    }
+
+    /// The same of files that do not say what matters to the running process.
+    pub fn with_run(run: Digest, name: &UnitName, files: &[&UnitFile]) -> Self {
         let has_install = files
             .iter()
-            .any(|file| file.sections.iter().any(|section| section.name == "Install" && !section.entries.is_empty()));
+            .any(|file| file.sections().any(|section| section.name == "Install" && section.entries().next().is_some()));
         let names = |key: &str| files.iter().flat_map(|file| file.words("Install", key)).collect();
         Self {
-            run: digest::run_digest(files),
+            run,
             stop: digest::stop_digest(files),
             install: has_install.then(|| digest::install_digest(files)),
             aliases: names("Alias"),
@@ -46,7 +52,7 @@ impl Facts {
 /// systemd.unit(5); an empty value takes back what was said before.
 fn default_instance(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
     let said = files.iter().rev().find_map(|file| file.last("Install", "DefaultInstance"))?;
-    (name.is_template() && !said.value.is_empty()).then(|| said.value.clone())
+    (name.is_template() && !said.value.is_empty()).then(|| said.value.to_owned())
 }
 
 /// `Unit=` of a `.timer` or `.path` and `Service=` of a `.socket`, else the service of the same name
@@ -58,11 +64,11 @@ fn triggered_unit(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
         UnitType::Socket => ("Socket", "Service"),
         _ => return None,
     };
-    let explicit = files.iter().rev().find_map(|file| file.last(section, key)).map(|entry| entry.value.clone());
+    let explicit = files.iter().rev().find_map(|file| file.last(section, key)).map(|entry| entry.value.to_owned());
     Some(explicit.filter(|unit| !unit.is_empty()).unwrap_or_else(|| {
         let stem = name.as_str().rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
         let accept = files.iter().rev().find_map(|file| file.last("Socket", "Accept"));
-        let has_instances = accept.and_then(|entry| parse_boolean(&entry.value)).unwrap_or(false);
+        let has_instances = accept.and_then(|entry| parse_boolean(entry.value)).unwrap_or(false);
         format!("{stem}{}.service", if section == "Socket" && has_instances { "@" } else { "" })
     }))
 }

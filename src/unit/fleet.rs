@@ -93,7 +93,7 @@ pub fn placement(file: &UnitFile, name: &UnitName) -> (Placement, Vec<Diagnostic
     let mut reader = Reader { file, name, diagnostics: Vec::new() };
     reader.report_odd_keys();
     let placement = Placement {
-        line: file.sections.iter().find(|s| s.name == SECTION).map_or(0, |s| small(s.line)),
+        line: file.sections().find(|s| s.name == SECTION).map_or(0, |s| small(s.line)),
         machine_ids: reader.values("MachineID", fleet_rules::machine_id),
         machine_of: reader.values("MachineOf", fleet_rules::unit_name),
         metadata: reader.metadata(),
@@ -130,7 +130,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn report_odd_keys(&mut self) {
         for entry in self.file.section_entries(SECTION) {
-            let key = entry.key.as_str();
+            let key = entry.key;
             if KEYS.contains(&key) {
                 continue;
             }
@@ -258,10 +258,10 @@ impl Reader<'_> {
 
 /// One value, or the words of one that begins with `"`. fleet took the latter for a list only if it also ended
 /// with `"`, parted it at single spaces alone, and made an empty value of a second one.
-fn split_quoted(entry: &Entry, values: &mut Vec<Raw>) -> Result<(), Diagnostic> {
+fn split_quoted(entry: Entry<'_>, values: &mut Vec<Raw>) -> Result<(), Diagnostic> {
     let raw = |written: String, offset| Raw { written, line: entry.line, column: entry.column_at(offset) };
     if !entry.value.starts_with('"') {
-        values.push(raw(entry.value.clone(), 0));
+        values.push(raw(entry.value.to_owned(), 0));
         return Ok(());
     }
     let mut word: Option<(String, usize)> = None;

@@ -137,10 +137,10 @@ pub fn policy(files: &[&UnitFile], name: &UnitName) -> (Policy, Vec<Vec<Diagnost
     (policy, diagnostics)
 }
 
-fn read(policy: &mut Policy, entry: &Entry, name: &UnitName) -> Result<(), Diagnostic> {
+fn read(policy: &mut Policy, entry: Entry<'_>, name: &UnitName) -> Result<(), Diagnostic> {
     let default = Policy::default();
     let is_empty = entry.value.is_empty();
-    match entry.key.as_str() {
+    match entry.key {
         "Watch" | "WatchIgnore" => {
             let list = if entry.key == "Watch" { &mut policy.watch } else { &mut policy.watch_ignore };
             if is_empty {
@@ -183,7 +183,7 @@ fn read(policy: &mut Policy, entry: &Entry, name: &UnitName) -> Result<(), Diagn
         }
         "RollbackSec" => policy.rollback_time = if is_empty { default.rollback_time } else { time(entry)? },
         "Rollback" => {
-            policy.rollback = match parse_boolean(&entry.value) {
+            policy.rollback = match parse_boolean(entry.value) {
                 Some(value) => value,
                 None if is_empty => default.rollback,
                 None => {
@@ -201,8 +201,8 @@ fn read(policy: &mut Policy, entry: &Entry, name: &UnitName) -> Result<(), Diagn
     Ok(())
 }
 
-fn words(entry: &Entry) -> Result<Vec<(String, usize)>, Diagnostic> {
-    split_words(&entry.value)
+fn words(entry: Entry<'_>) -> Result<Vec<(String, usize)>, Diagnostic> {
+    split_words(entry.value)
         .map(|word| match word {
             Ok(word) => Ok((word.text.into_owned(), word.offset)),
             Err(quote) => {
@@ -213,7 +213,7 @@ fn words(entry: &Entry) -> Result<Vec<(String, usize)>, Diagnostic> {
         .collect()
 }
 
-fn expanded(entry: &Entry, text: &str, name: &UnitName) -> Result<String, Diagnostic> {
+fn expanded(entry: Entry<'_>, text: &str, name: &UnitName) -> Result<String, Diagnostic> {
     match specifier::expand_name(text, name) {
         Ok(text) => Ok(text.into_owned()),
         Err(UnknownSpecifier { letter, .. }) => {
@@ -227,7 +227,7 @@ fn expanded(entry: &Entry, text: &str, name: &UnitName) -> Result<String, Diagno
     }
 }
 
-fn word<T: Copy>(entry: &Entry, words: &[(&str, T)]) -> Result<T, Diagnostic> {
+fn word<T: Copy>(entry: Entry<'_>, words: &[(&str, T)]) -> Result<T, Diagnostic> {
     words.iter().find(|(text, _)| *text == entry.value).map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<&str> = words.iter().map(|(text, _)| *text).collect();
         let message = format!("{}={} is none of {}", entry.key, entry.value, known.join(", "));
@@ -235,8 +235,8 @@ fn word<T: Copy>(entry: &Entry, words: &[(&str, T)]) -> Result<T, Diagnostic> {
     })
 }
 
-fn time(entry: &Entry) -> Result<Duration, Diagnostic> {
-    time_span(&entry.value).ok_or_else(|| {
+fn time(entry: Entry<'_>) -> Result<Duration, Diagnostic> {
+    time_span(entry.value).ok_or_else(|| {
         let message = format!("{}={} is no time span; write one such as 100ms or 30s", entry.key, entry.value);
         Diagnostic::error(entry.line, entry.value_column, message)
     })

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::check;
 use super::diagnostics::{Diagnostic, Severity};
 use super::facts::Facts;
 use super::fleet::{self, Placement};
 use super::name::UnitName;
 use super::policy::{self, Policy};
-use super::{check, syntax};
+use super::syntax::{self, UnitFile};
 
 /// The drop-in that sculler writes into each unit's `NAME.d`; users' drop-ins cannot have this name.
 pub const MARK_FILE_NAME: &str = "10-sculler.conf";
@@ -70,6 +71,8 @@ pub struct Unit {
     pub findings: Vec<Finding>,
     /// What planning compares.
     pub facts: Facts,
+    /// Of a Quadlet file: it and its drop-ins, parsed; others are not asked again what they say.
+    pub parsed: Arc<[UnitFile]>,
     /// Of a Quadlet file: the service that it becomes.
     pub service: Option<UnitName>,
     /// Drop-ins of that service, which it gets as they are.
@@ -91,14 +94,15 @@ impl Unit {
         for drop_in in &drop_ins {
             files.push(read_drop_in(drop_in, &mut findings));
         }
-        let files: Vec<_> = files.iter().collect();
-        let (policy, diagnostics) = policy::policy(&files, &name);
+        let all: Vec<_> = files.iter().collect();
+        let (policy, diagnostics) = policy::policy(&all, &name);
         for (file, diagnostics) in [&file].into_iter().chain(&drop_ins).zip(diagnostics) {
             findings.extend(at(file, diagnostics));
         }
-        let facts = Facts::of(&name, &files);
+        let facts = Facts::of(&name, &all);
+        let parsed = if name.unit_type().is_quadlet() { files.into() } else { Arc::default() };
         let (service, service_drop_ins) = (None, Vec::new());
-        Self { name, file, drop_ins, placement, policy, findings, facts, service, service_drop_ins }
+        Self { name, file, drop_ins, placement, policy, findings, facts, parsed, service, service_drop_ins }
     }
 
     /// Makes it a Quadlet file with this service, whose drop-ins are in systemd's order.
@@ -140,7 +144,7 @@ impl Unit {
     }
 }
 
-fn read_drop_in(drop_in: &Arc<TextFile>, findings: &mut Vec<Finding>) -> syntax::UnitFile {
+fn read_drop_in(drop_in: &Arc<TextFile>, findings: &mut Vec<Finding>) -> UnitFile {
     let (parsed, diagnostics) = syntax::parse(&drop_in.text);
     findings.extend(at(drop_in, diagnostics));
     if drop_in.file_name() == MARK_FILE_NAME {

@@ -12,27 +12,51 @@ use super::words::split_words;
 /// How many diagnostics of one file are worth keeping; a file of another kind would bring one per line.
 const DIAGNOSTICS_MAX: usize = 1000;
 
-/// A unit file: its sections in their order, a repeated section once per header.
+/// A unit file: its sections in their order, a repeated section once per header. It is small, and kept for as long as
+/// somebody may ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitFile {
-    pub sections: Vec<Section>,
+    /// The names of sections, the keys and the values, one behind the other.
+    text: String,
+    sections: Vec<SectionPlace>,
+    entries: Vec<EntryPlace>,
+}
+
+/// Where a section is in a [`UnitFile`]; its entries end where the next one's begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SectionPlace {
+    name: Span,
+    line: usize,
+    entries: usize,
+}
+
+/// Where an entry is in a [`UnitFile`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct EntryPlace {
+    key: Span,
+    value: Span,
+    line: u32,
+    column: u32,
+    value_column: u32,
+    continued: bool,
 }
 
 /// One `[Name]` and what stands below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    pub name: String,
+#[derive(Debug, Clone, Copy)]
+pub struct Section<'a> {
+    pub name: &'a str,
     /// The header's line.
     pub line: usize,
-    pub entries: Vec<Entry>,
+    file: &'a UnitFile,
+    entries: &'a [EntryPlace],
 }
 
 /// One `key=value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub key: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub key: &'a str,
     /// Without the blanks around it; a continuation's line break is a space.
-    pub value: String,
+    pub value: &'a str,
     pub line: usize,
     /// Where the key begins.
     pub column: usize,
@@ -42,7 +66,7 @@ pub struct Entry {
     pub continued: bool,
 }
 
-impl Entry {
+impl Entry<'_> {
     /// The column of a byte of the value; the value's own column if it stretches over several lines.
     pub fn column_at(&self, offset: usize) -> usize {
         let before = self.value.get(..offset).filter(|_| !self.continued);
@@ -50,15 +74,31 @@ impl Entry {
     }
 }
 
+impl<'a> Section<'a> {
+    /// Its assignments.
+    pub fn entries(self) -> impl Iterator<Item = Entry<'a>> + Clone {
+        self.entries.iter().map(move |place| Entry {
+            key: self.file.text_at(place.key),
+            value: self.file.text_at(place.value),
+            line: place.line as usize,
+            column: place.column as usize,
+            value_column: place.value_column as usize,
+            continued: place.continued,
+        })
+    }
+}
+
 /// Reads a unit file. All errors of a file are reported; what can be read is in the result even then.
 pub fn parse(bytes: &[u8]) -> (UnitFile, Vec<Diagnostic>) {
-    let mut file = UnitFile::default();
+    let mut file = UnitFile { text: String::with_capacity(bytes.len()), ..UnitFile::default() };
     let mut diagnostics = Vec::new();
     logical_lines(bytes, &mut diagnostics, |line, diagnostics| parse_line(line, &mut file, diagnostics));
     if diagnostics.len() > DIAGNOSTICS_MAX {
         diagnostics.truncate(DIAGNOSTICS_MAX);
         diagnostics.push(Diagnostic::error(0, 0, "too many errors; the rest is not shown"));
     }
+    file.text.shrink_to_fit();
+    file.entries.shrink_to_fit();
     (file, diagnostics)
 }
 
@@ -71,25 +111,26 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     let start = text.len() - trimmed.len();
     if let Some(header) = trimmed.strip_prefix('[') {
         let name = parse_header(header, line, start, diagnostics);
-        file.sections.push(Section { name: name.to_owned(), line: line.place(start).0, entries: Vec::new() });
+        let name = file.keep(name);
+        file.sections.push(SectionPlace { name, line: line.place(start).0, entries: file.entries.len() });
         return;
     }
     let (number, column) = line.place(start);
-    let Some(section) = file.sections.last_mut() else {
+    let Some(section) = file.sections.last() else {
         let message = "this line is outside of any section, where systemd ignores it; \
                        move it below a section header such as [Unit]";
         diagnostics.push(Diagnostic::error(number, column, message));
         return;
     };
     let Some((key, value)) = trimmed.split_once('=') else {
-        if !is_foreign(&section.name) {
+        if !is_foreign(file.text_at(section.name)) {
             let message = "the line has no '=', so systemd ignores it; write 'Key=value', or put '#' before a comment";
             diagnostics.push(Diagnostic::error(number, column, message));
         }
         return;
     };
     if key.is_empty() {
-        if !is_foreign(&section.name) {
+        if !is_foreign(file.text_at(section.name)) {
             let message = "there is no key before '=', so systemd ignores the line; write 'Key=value'";
             diagnostics.push(Diagnostic::error(number, column, message));
         }
@@ -97,12 +138,13 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     }
     let after_sign = start + key.len() + 1;
     let value_start = after_sign + (value.len() - value.trim_start_matches(BLANKS).len());
-    section.entries.push(Entry {
-        key: key.trim_end_matches(BLANKS).to_owned(),
-        value: value.trim_start_matches(BLANKS).to_owned(),
-        line: number,
-        column,
-        value_column: value_column(line, number, start, after_sign, value_start),
+    let (key, value) = (file.keep(key.trim_end_matches(BLANKS)), file.keep(value.trim_start_matches(BLANKS)));
+    file.entries.push(EntryPlace {
+        key,
+        value,
+        line: small(number),
+        column: small(column),
+        value_column: small(value_column(line, number, start, after_sign, value_start)),
         continued: line.is_continued(),
     });
 }
@@ -151,28 +193,61 @@ fn is_foreign(section: &str) -> bool {
     section.starts_with("X-") && !matches!(section, "X-Fleet" | "X-Sculler")
 }
 
+/// A part of a [`UnitFile`]'s text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// Lines, columns and offsets beyond four thousand millions do not occur.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl UnitFile {
+    fn keep(&mut self, text: &str) -> Span {
+        let start = small(self.text.len());
+        self.text.push_str(text);
+        Span { start, end: small(self.text.len()) }
+    }
+
+    fn text_at(&self, span: Span) -> &str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// All sections in their order.
+    pub fn sections(&self) -> impl Iterator<Item = Section<'_>> + Clone {
+        let ends = self.sections.iter().skip(1).map(|next| next.entries).chain([self.entries.len()]);
+        self.sections.iter().zip(ends).map(|(section, end)| Section {
+            name: self.text_at(section.name),
+            line: section.line,
+            file: self,
+            entries: self.entries.get(section.entries..end).unwrap_or_default(),
+        })
+    }
+
     pub fn has_section(&self, section: &str) -> bool {
-        self.sections.iter().any(|s| s.name == section)
+        self.sections().any(|s| s.name == section)
     }
 
     /// All assignments of a section, in file order, over all its headers.
-    pub fn section_entries(&self, section: &str) -> impl Iterator<Item = &Entry> {
-        self.sections.iter().filter(move |s| s.name == section).flat_map(|s| &s.entries)
+    pub fn section_entries<'a>(&'a self, section: &str) -> impl Iterator<Item = Entry<'a>> {
+        self.sections().filter(move |s| s.name == section).flat_map(Section::entries)
     }
 
     /// All assignments to a key, in file order.
-    pub fn entries(&self, section: &str, key: &str) -> impl Iterator<Item = &Entry> {
+    pub fn entries<'a>(&'a self, section: &str, key: &str) -> impl Iterator<Item = Entry<'a>> {
         self.section_entries(section).filter(move |entry| entry.key == key)
     }
 
     /// The assignment that counts for a key that holds one value.
-    pub fn last(&self, section: &str, key: &str) -> Option<&Entry> {
+    pub fn last(&self, section: &str, key: &str) -> Option<Entry<'_>> {
         self.entries(section, key).last()
     }
 
     /// The assignments that count for a key that holds a list: an empty one forgets those before it.
-    pub fn list(&self, section: &str, key: &str) -> Vec<&Entry> {
+    pub fn list(&self, section: &str, key: &str) -> Vec<Entry<'_>> {
         let mut list = Vec::new();
         for entry in self.entries(section, key) {
             if entry.value.is_empty() {
@@ -189,7 +264,7 @@ impl UnitFile {
     pub fn words(&self, section: &str, key: &str) -> Vec<String> {
         self.list(section, key)
             .into_iter()
-            .flat_map(|entry| split_words(&entry.value))
+            .flat_map(|entry| split_words(entry.value))
             .map_while(Result::ok)
             .map(|word| word.text.into_owned())
             .collect()
@@ -198,6 +273,6 @@ impl UnitFile {
     /// A boolean; `None` if it is not set. A value that is no boolean leaves the one before it in force, as systemd
     /// does; `check` reports it.
     pub fn boolean(&self, section: &str, key: &str) -> Option<bool> {
-        self.entries(section, key).filter_map(|entry| parse_boolean(&entry.value)).last()
+        self.entries(section, key).filter_map(|entry| parse_boolean(entry.value)).last()
     }
 }

@@ -1,5 +1,5 @@
 //! The keys that systemd knows, by section, with the kind of their values. The table is text in the binary, searched
-//! where it lies: nothing is built at start.
+//! where it lies by the places of its lines, which are known when it is compiled: nothing is built at start.
 
 use super::nearest;
 
@@ -15,6 +15,31 @@ const HEADER_LENGTH: usize = {
     end + 1
 };
 
+/// How many keys there are.
+const COUNT: usize = {
+    let (bytes, mut count, mut index) = (TABLE.as_bytes(), 0, HEADER_LENGTH);
+    while index < bytes.len() {
+        count += (bytes[index] == b'\n') as usize;
+        index += 1;
+    }
+    count
+};
+
+/// Where their lines begin, and where the last one ends.
+const STARTS: [u16; COUNT + 1] = {
+    let (bytes, mut starts, mut line, mut index) = (TABLE.as_bytes(), [0; COUNT + 1], 0, HEADER_LENGTH);
+    assert!(bytes.len() <= u16::MAX as usize);
+    starts[0] = index as u16;
+    while index < bytes.len() {
+        if bytes[index] == b'\n' {
+            line += 1;
+            starts[line] = index as u16 + 1;
+        }
+        index += 1;
+    }
+    starts
+};
+
 /// The sections in the table.
 pub const SECTIONS: [&str; 9] =
     ["Automount", "Install", "Mount", "Path", "Service", "Slice", "Socket", "Timer", "Unit"];
@@ -22,16 +47,22 @@ pub const SECTIONS: [&str; 9] =
 /// The kind of a key's value, in systemd's words (`BOOLEAN`, `SECONDS`, `PATH [ARGUMENT [...]]`, …); `None` if systemd
 /// does not know the key in this section.
 pub fn kind(section: &str, key: &str) -> Option<&'static str> {
-    let lines = lines();
-    let wanted = || section.bytes().chain([b'.']).chain(key.bytes());
-    let (mut low, mut high) = (0, lines.len());
+    let line = |index: usize| {
+        let line = TABLE.get(usize::from(STARTS[index])..usize::from(STARTS[index + 1]))?;
+        line.trim_end_matches('\n').split_once('=')
+    };
+    let wanted = |name: &str| {
+        let (of, name) = name.split_once('.').unwrap_or_default();
+        of.cmp(section).then_with(|| name.cmp(key))
+    };
+    let (mut low, mut high) = (0, COUNT);
     while low < high {
-        let (start, line) = line_around(lines, low.midpoint(high));
-        let (name, kind) = line.split_once('=')?;
-        match wanted().cmp(name.bytes()) {
+        let middle = low.midpoint(high);
+        let (name, kind) = line(middle)?;
+        match wanted(name) {
             std::cmp::Ordering::Equal => return Some(kind),
-            std::cmp::Ordering::Less => high = start,
-            std::cmp::Ordering::Greater => low = start + line.len() + 1,
+            std::cmp::Ordering::Less => low = middle + 1,
+            std::cmp::Ordering::Greater => high = middle,
         }
     }
     None
@@ -54,13 +85,6 @@ pub fn nearest(section: &str, key: &str) -> Option<&'static str> {
 
 fn lines() -> &'static str {
     &TABLE[HEADER_LENGTH..]
-}
-
-/// The line that holds the byte at `position`, and where it begins.
-fn line_around(text: &str, position: usize) -> (usize, &str) {
-    let start = text.as_bytes()[..position].iter().rposition(|b| *b == b'\n').map_or(0, |index| index + 1);
-    let length = text.as_bytes()[start..].iter().position(|b| *b == b'\n').unwrap_or(text.len() - start);
-    (start, &text[start..start + length])
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Translation<'_> {
         labels.push_str(JOURNAL_LABEL);
         // As SyslogIdentifier=%N of Podman's generator.
         let identifier = self.values.merged().last("Service", "SyslogIdentifier");
-        let identifier = identifier.map(|found| found.entry.value.as_str()).filter(|value| !value.is_empty());
+        let identifier = identifier.map(|found| found.entry.value).filter(|value| !value.is_empty());
         let tag = self.values.expander.specifiers(identifier.unwrap_or("%N"), &mut Vec::new()).into_owned();
         config.config.entry("tag".into()).or_insert(tag);
     }

@@ -37,7 +37,7 @@ pub(super) use volumes::split_volume;
 /// Translates a `.container` file for a host. `None` if it is invalid, there or anywhere; what is wrong there alone goes to
 /// `findings`.
 pub fn translate(
-    quadlet: &Quadlet,
+    quadlet: &Quadlet<'_>,
     service: &UnitName,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
@@ -45,9 +45,9 @@ pub fn translate(
     let expander = Expander::new(&quadlet.merged, service, context.host, context.platform);
     let mut translation = Translation {
         values: Values::new(&quadlet.merged, "Container", expander),
-        file: &quadlet.name,
+        file: quadlet.name,
         service,
-        policy: &quadlet.policy,
+        policy: quadlet.policy,
         context,
         create: CreateBody::default(),
         start: AtStart::default(),
@@ -285,7 +285,7 @@ impl Translation<'_> {
     /// The slice of the container's own, or the one that `[Service]` names.
     fn slice(&self) -> String {
         match slice::given(self.values.merged()) {
-            Some(given) => self.values.expander.specifiers(&given.entry.value, &mut Vec::new()).into_owned(),
+            Some(given) => self.values.expander.specifiers(given.entry.value, &mut Vec::new()).into_owned(),
             None => slice::name(self.service),
         }
     }
