@@ -2,7 +2,10 @@
 # make test      every test, end-to-end ones on booted hosts included
 # make install   binary, units and configuration below DESTDIR, with PREFIX (/usr)
 # make install-fleetctl   the same binary under fleetctl's name as well, for scripts
-# make deb       a package for Debian and Ubuntu, in target/packages; for another machine with TARGET_ARCH=aarch64
+# make deb | rpm | tarball | sysext   packages in target/packages; TARGET_ARCH=aarch64 makes those for such machines
+# make packages  all of them
+# make check-packages   makes them and checks what they hold
+# make reproducible   builds them twice, in two folders, and compares
 # make lint      formatting and warnings
 # make bench     the measured figures, beside their peers
 #
@@ -28,8 +31,16 @@ SERVICES = sculler.service sculler-bootstrap.service sculler-sync.service sculle
 
 build: binary generated
 
+# Where the builder keeps cargo's registry is not in the binary.
+REMAP = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
+# rustc brings a linker that is enough for a machine of another kind: nothing here is C.
+ifneq ($(TARGET_ARCH),$(shell uname -m))
+export CARGO_TARGET_$(shell echo $(TARGET_ARCH) | tr a-z A-Z)_UNKNOWN_LINUX_MUSL_LINKER ?= rust-lld
+endif
+
 binary: target
-	cargo build --release --locked --target $(TARGET)
+	RUSTFLAGS="$$RUSTFLAGS $(REMAP)" cargo build --release --locked --target $(TARGET)
 
 generated:
 	cargo run --quiet --locked --example generate $(GENERATED)
@@ -51,7 +62,8 @@ test: unit-test e2e-test
 unit-test:
 	cargo test --locked --lib --bins --test cases --test cloud_config --test convert --test layers --test properties --test pure --test quadlet --test relations
 
-e2e-test: binary setup
+e2e-test: binary setup generated $(CARGO_DEB)
+	@packaging/tools lintian unsquashfs
 	SCULLER_BIN=$(abspath $(BINARY)) cargo test --locked --test e2e -- --test-threads=$(TEST_THREADS)
 
 # Hosts mostly wait: more of them than cores keep the cores busy.

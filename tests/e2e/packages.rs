@@ -1,4 +1,4 @@
-//! The Debian package: what its scripts do to what runs.
+//! The packages: what their scripts do to what runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use crate::host::{Host, Suite, sculler_binary};
 struct Packages {
     now: PathBuf,
     later: PathBuf,
+    tarball: PathBuf,
+    image: PathBuf,
 }
 
 fn packages() -> &'static Packages {
@@ -26,7 +28,13 @@ fn packages() -> &'static Packages {
         let binary = fs::read(&now).expect("strip wrote it");
         fs::write(&later, renders_differently(&binary)).expect("it can be written");
         make(&["generated"]);
-        Packages { now: pack(&folder, &now, "0.1.0"), later: pack(&folder, &later, "0.1.0+later") }
+        let packed = |binary: &Path, version: &str, target: &str| pack(&folder, binary, version, target);
+        Packages {
+            now: packed(&now, "0.1.0", "deb-only"),
+            later: packed(&later, "0.1.0+later", "deb-only"),
+            tarball: packed(&now, "0.1.0", "tarball-only"),
+            image: packed(&now, "0.1.0", "sysext-only"),
+        }
     })
 }
 
@@ -45,27 +53,34 @@ fn renders_differently(binary: &[u8]) -> Vec<u8> {
     changed
 }
 
-fn pack(folder: &Path, binary: &Path, version: &str) -> PathBuf {
-    make(&[
-        "deb-only",
+/// Makes a package; `make` prints its path last.
+fn pack(folder: &Path, binary: &Path, version: &str, target: &str) -> PathBuf {
+    let printed = make(&[
+        target,
         "DEB_FLAGS=--fast",
         &format!("BINARY={}", binary.display()),
         &format!("PACKAGES={}", folder.display()),
         &format!("PACKAGE_VERSION={version}"),
     ]);
-    let suffix = format!("_{version}_");
-    let files = fs::read_dir(folder).expect("it is there").flatten().map(|entry| entry.path());
-    let mut packages = files.filter(|path| path.to_string_lossy().contains(&suffix));
-    packages.next().expect("make names packages by their version")
+    printed.lines().last().expect("it prints something").into()
 }
 
-fn make(arguments: &[&str]) {
+fn make(arguments: &[&str]) -> String {
     let mut make = Command::new("make");
     make.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--no-print-directory").args(arguments);
     // A `make test` above would pass its own options down
     make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
     let done = make.output().expect("make can be run");
     assert!(done.status.success(), "make {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// Runs an outer command; what it printed.
+fn outer(program: &str, arguments: &[&std::ffi::OsStr]) -> String {
+    let done = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    let printed = [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(done.status.success(), "{program} {arguments:?}: {printed}");
+    printed
 }
 
 impl Host {
@@ -218,5 +233,71 @@ fn ejected_units_need_no_sculler_any_more() {
         }
         assert_eq!(host.property("plain.service", "Environment"), "KEPT=yes");
         assert_eq!(host.sh("docker ps -q"), "");
+    }
+}
+
+#[test]
+fn lintian_finds_nothing_and_the_same_is_packed_as_the_same_bytes() {
+    let Packages { now, later: _, tarball, image } = packages();
+    let found =
+        outer("lintian", &["--allow-root".as_ref(), "--fail-on".as_ref(), "error,warning".as_ref(), now.as_ref()]);
+    assert_eq!(found, "");
+    let folder = now.parent().expect("it is in a folder");
+    let again = folder.join("again");
+    fs::create_dir_all(&again).expect("it can be made");
+    for (package, target) in [(now, "deb-only"), (tarball, "tarball-only"), (image, "sysext-only")] {
+        let other = pack(&again, &folder.join("sculler"), "0.1.0", target);
+        let bytes = |path: &Path| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(bytes(package) == bytes(&other), "{} differs from {}", package.display(), other.display());
+    }
+}
+
+#[test]
+fn hosts_with_a_read_only_usr_take_the_archive_or_the_image() {
+    let host = Host::boot("usr").docker().up();
+    let archive = host.path("/root/sculler.tar.gz");
+    fs::copy(&packages().tarball, &archive).expect("the archive can be copied");
+    host.sh("mount --bind -o ro /usr /usr && cd /root && tar --extract --file sculler.tar.gz");
+    let told = host.sh("/root/sculler-*/install.sh");
+    assert!(told.contains("sculler 0.1.0 is installed") && told.contains("/opt/bin/sculler"), "{told}");
+    assert_eq!(host.sh("systemctl is-active sculler; systemctl is-enabled sculler.target"), "active\nenabled\n");
+    host.put("plain.service", &sleeper());
+    host.put("web.container", WEB);
+    host.wait_active("plain.service");
+    host.wait_active("web.service");
+    host.wait_enabled("plain.service");
+    let units = ["plain.service", "web.service"].map(|unit| (unit, host.invocation(unit)));
+    let are_untouched = || units.iter().for_each(|(unit, invocation)| host.assert_untouched(unit, invocation));
+
+    let agent = host.invocation("sculler.service");
+    host.sh("/root/sculler-*/install.sh");
+    assert_ne!(host.invocation("sculler.service"), agent);
+    are_untouched();
+    let refused = host.try_sh("/root/sculler-*/install.sh --prefix /srv");
+    assert!(!refused.ok() && refused.stderr.contains("--uninstall' first"), "{refused}");
+    let told = host.sh("/root/sculler-*/install.sh --uninstall");
+    assert!(told.contains("web.service cannot start without sculler"), "{told}");
+    assert!(told.contains("plain.service does not start at boot without sculler"), "{told}");
+    are_untouched();
+    assert_eq!(host.sh("ls /opt/bin; ls /etc/systemd/system | grep '^sculler[.-].*service$' || true"), "");
+
+    // The same as an image that extends /usr, which is there at the next boot, too.
+    host.sh("umount --lazy /usr");
+    let extension = host.path("/var/lib/extensions/sculler");
+    host.make_dir("/var/lib/extensions");
+    outer(
+        "unsquashfs",
+        &["-quiet".as_ref(), "-no-progress".as_ref(), "-dest".as_ref(), extension.as_ref(), packages().image.as_ref()],
+    );
+    host.sh("systemctl enable --now systemd-sysext.service");
+    host.wait_active("sculler.service");
+    assert_eq!(host.settle(), Vec::<String>::new());
+    are_untouched();
+    // A stop by hand counts, although the image is there.
+    host.sh("systemctl stop sculler.service");
+    host.wait_for_unit("sculler.service", "ActiveState", "inactive", SOON);
+    host.reboot();
+    for unit in ["sculler.service", "sculler.target", "plain.service", "web.service"] {
+        host.wait_active(unit);
     }
 }
