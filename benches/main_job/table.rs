@@ -55,6 +55,19 @@ impl Row {
         }
     }
 
+    /// A figure beside that of its peer, which it must stay below if that `is_limit`.
+    pub fn figure(part: u8, figure: String, (ours, peer): (f64, f64), unit: &str, is_limit: bool) -> Self {
+        Self {
+            part,
+            figure,
+            sculler: with_unit(ours.round(), unit),
+            peer: with_unit(peer.round(), unit),
+            ratio: format!("{:.2}", ours / peer),
+            goal: if is_limit { "< the peer's".into() } else { String::new() },
+            is_met: is_limit.then_some(ours < peer),
+        }
+    }
+
     /// A duration beside that of its peer, with the limit that the peer sets, if it sets one.
     pub fn beside(part: u8, figure: String, took: Duration, peer: Duration, limit: Option<(Duration, &str)>) -> Self {
         Self {

@@ -72,7 +72,7 @@ impl Chronicle {
             "done" => String::new(),
             "skipped" => "a condition of it does not hold".to_owned(),
             "canceled" => return None,
-            _ if job.is_start() => explain(job, result),
+            _ if job.is_start() => explain(&job.unit, result),
             _ => format!("its job ended with '{result}'"),
         };
         let what_was_done = match job.kind {

@@ -80,8 +80,7 @@ impl Jobs {
 }
 
 /// What a job's result means for its user.
-pub fn explain(job: &Job, result: &str) -> String {
-    let unit = &job.unit;
+pub fn explain(unit: &UnitName, result: &str) -> String {
     match result {
         "dependency" => format!(
             "{unit} was not started, since a unit that it requires did not start; 'systemctl list-dependencies {unit}' \

@@ -175,6 +175,7 @@ impl<W: World> Agent<W> {
         self.look_again_at(self.look.again);
         let units = self.library.read(&mut self.look);
         self.platform = self.world.platform().await;
+        self.bring_back_with_docker();
         let memory = self.world.memory();
         let (sources, targets) = (memory.sources(), memory.targets());
         let inputs = render::Inputs {

@@ -88,6 +88,7 @@ impl<W: World> Agent<W> {
             // Another version, or live-restore switched: that is asked anew after a start, restart or reload.
             Event::JobRemoved { unit, .. } if unit == docker::SERVICE => {
                 self.world.forget_platform();
+                self.troubles.hurry(Instant::now());
                 true
             }
             Event::JobRemoved { id, unit, result } => {
@@ -95,8 +96,13 @@ impl<W: World> Agent<W> {
                     self.preparation_over(&ended, &result);
                     return true;
                 }
-                // Somebody else's, or systemd's own restart: it may tell of a version on trial.
-                let Some(job) = self.jobs.remove(id) else { return self.is_on_trial(&unit) };
+                let Some(job) = self.jobs.remove(id) else {
+                    if result == "dependency" {
+                        self.start_was_kept_back(&unit);
+                    }
+                    // Somebody else's, or systemd's own restart: it may tell of a version on trial.
+                    return self.is_on_trial(&unit);
+                };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
                 self.job_over(job, &result)
             }
@@ -112,6 +118,28 @@ impl<W: World> Agent<W> {
         }
     }
 
+    /// What was stopped because the Engine was is due now that it is back.
+    pub(super) fn bring_back_with_docker(&mut self) {
+        for unit in self.world.stopped_with_docker() {
+            if let Err(failure) = self.world.start_is_due(&unit) {
+                tracing::warn!("{failure}");
+            }
+        }
+    }
+
+    /// systemd's own start of a unit, at boot or with the Engine, that something it requires kept back. Nobody stopped it:
+    /// it is due.
+    fn start_was_kept_back(&mut self, unit: &str) {
+        let Ok(unit) = UnitName::parse(unit) else { return };
+        let Some(desired) = self.resolution.desired.get(&unit).filter(|desired| desired.is_launched()) else { return };
+        let version = Some(desired.digest);
+        if let Err(failure) = self.world.start_is_due(&unit) {
+            tracing::warn!("{failure}");
+        }
+        self.troubles.retry(&unit, version, jobs::explain(&unit, "dependency"), Instant::now());
+        self.look_again_at(self.troubles.next_retry(Instant::now()));
+    }
+
     fn job_over(&mut self, job: Job, result: &str) -> bool {
         self.reporter.job_over(&job, result);
         let source = self.resolution.of_file(&job.unit).map(|desired| desired.source.clone());
@@ -125,7 +153,7 @@ impl<W: World> Agent<W> {
         let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
         // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
         let untried = match (result, self.missing_triggered(&job.unit)) {
-            ("dependency", _) => Some(jobs::explain(&job, result)),
+            ("dependency", _) => Some(jobs::explain(&job.unit, result)),
             ("failed", Some(triggered)) => Some(jobs::explain_missing(&job, triggered)),
             _ => None,
         };
@@ -143,7 +171,7 @@ impl<W: World> Agent<W> {
         }
         match result {
             "done" | "skipped" | "canceled" => self.troubles.clear(&job.unit),
-            _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job, result)),
+            _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job.unit, result)),
         }
         is_on_trial
     }

@@ -273,7 +273,7 @@ impl Reporter {
             "done" => format!("{done} {unit}{why} ({took} ms)"),
             "skipped" => format!("{unit} was skipped: a condition of it does not hold"),
             "canceled" => format!("the {word} of {unit} was cancelled by another job"),
-            _ if job.is_start() => explain(job, result),
+            _ if job.is_start() => explain(&job.unit, result),
             _ => format!("the {word} of {unit} ended with '{result}' ({took} ms)"),
         };
         if matches!(result, "done" | "skipped" | "canceled") {

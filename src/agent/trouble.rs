@@ -33,6 +33,11 @@ impl Troubles {
         self.set(unit, version, message, attempts + 1, Some(now + delay));
     }
 
+    /// What was to be tried again later is tried at the next pass: something changed that may have been the cause.
+    pub fn hurry(&mut self, now: Instant) {
+        self.0.values_mut().filter_map(|trouble| trouble.retry.as_mut()).for_each(|retry| *retry = now);
+    }
+
     /// Records that `version` of a unit failed, and that trying again would change nothing.
     pub fn give_up(&mut self, unit: &UnitName, version: Option<Digest>, message: String) {
         self.set(unit, version, message, 0, None);

@@ -57,6 +57,14 @@ pub trait World {
     /// Adds to the history of a unit.
     fn record_event(&mut self, unit: &UnitName, event: &history::Event);
 
+    /// Records that a start has not happened after all.
+    fn start_is_due(&mut self, unit: &UnitName) -> Result<(), Failure>;
+
+    /// The units that were stopped because the Engine was, once it is up again.
+    fn stopped_with_docker(&mut self) -> Vec<UnitName> {
+        Vec::new()
+    }
+
     /// A preparation is over; why it failed, if it said so.
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
 
@@ -122,6 +130,7 @@ impl Host {
         apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
         let inotify = Inotify::start()?;
+        let engine = records.engine_facts();
         Ok(Self {
             systemd: None,
             pump: None,
@@ -137,7 +146,7 @@ impl Host {
             trials: Trials::new(),
             watch_failure: None,
             platform: None,
-            engine: None,
+            engine,
             engine_is_current: false,
             docker_socket: settings.docker_socket.clone(),
         })
@@ -189,11 +198,17 @@ impl World for Host {
             let Ok(version) = systemd.version().await else { return Platform::default() };
             self.platform = Some(platform_of(&version));
         }
-        // An Engine that is down says nothing: what it said last stays, lest its stop changed the text of every container.
+        // An Engine that is down says nothing: what it said last stays, also over a reboot, lest its stop or a late start
+        // changed the text of every container.
         if !self.engine_is_current
             && let Ok(systemd) = self.systemd().await
             && let Some(facts) = docker::engine_facts(&systemd, &self.docker_socket).await
         {
+            if self.engine != Some(facts)
+                && let Err(error) = self.records.set_engine_facts(&facts)
+            {
+                tracing::warn!("what Docker says of itself cannot be remembered: {error}");
+            }
             self.engine = Some(facts);
             self.engine_is_current = true;
         }
@@ -275,6 +290,14 @@ impl World for Host {
         if let Err(error) = history::append(&folder, event) {
             tracing::warn!("{}: {error}", folder.display());
         }
+    }
+
+    fn start_is_due(&mut self, unit: &UnitName) -> Result<(), Failure> {
+        apply::start_is_due(&mut self.memory, &self.records, unit)
+    }
+
+    fn stopped_with_docker(&mut self) -> Vec<UnitName> {
+        if self.engine_is_current { self.records.take_stopped_with_docker() } else { Vec::new() }
     }
 
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {

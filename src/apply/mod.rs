@@ -396,7 +396,18 @@ pub fn set_target(
     records.set_target(memory, unit, target, source).map_err(failed)
 }
 
-/// Records that the start of a unit has happened, with whatever result.
+/// Records that the start of a unit has not happened after all.
+pub fn start_is_due(memory: &mut Memory, records: &RecordFiles, unit: &UnitName) -> Result<(), Failure> {
+    match memory.started.get(unit) {
+        Some(started) if started.is_done() => {
+            let started = Started::pending(started.run);
+            records.set_started(memory, unit, Some(started)).map_err(|error| record_failure(unit, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Records that a start has happened, with whatever result.
 pub fn finish_start(memory: &mut Memory, records: &RecordFiles, unit: &UnitName) -> Result<(), Failure> {
     match memory.started.get(unit) {
         Some(started) if !started.is_done() => {

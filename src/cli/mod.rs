@@ -141,12 +141,19 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: usage.
 pub fn main() -> ExitCode {
+    // Once per container, and each start waits for it: the whole command line is not built for that.
+    if let Some(supervise) = supervise::Supervise::plain(std::env::args_os().skip(1)) {
+        return exit_code(supervise.run());
+    }
     end_when_nobody_reads();
     let command = command();
     let command = if fleetctl::is_called() { fleetctl::adapt(command) } else { command };
     let matches = command.get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let result = run(arguments, &matches);
+    exit_code(run(arguments, &matches))
+}
+
+fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         // Somebody stopped reading, as `head` does.

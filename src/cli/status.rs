@@ -86,7 +86,12 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     println!("{unit}: {reason}");
                     continue;
                 }
-                let reasons = status.blocked.iter().chain(status.trouble.as_ref().map(|trouble| &trouble.message));
+                // Whoever started it by hand since has mended what was given up.
+                let is_up = states.as_ref().is_ok_and(|states| {
+                    states.iter().any(|(name, state)| name == unit && state.active == ActiveState::Active)
+                });
+                let trouble = status.trouble.as_ref().filter(|trouble| trouble.retry_at.is_some() || !is_up);
+                let reasons = status.blocked.iter().chain(trouble.map(|trouble| &trouble.message));
                 wrong.extend(
                     reasons.filter(|_| !said.contains_key(unit.as_str())).map(|reason| format!("{unit}: {reason}")),
                 );

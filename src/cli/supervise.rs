@@ -1,5 +1,6 @@
 //! `sculler supervise`
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::supervise::{self, Ending};
@@ -22,6 +23,13 @@ pub struct Supervise {
 }
 
 impl Supervise {
+    /// As services are rendered: `supervise web.service` and nothing else.
+    pub fn plain(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let (word, unit) = (arguments.next()?, arguments.next()?.into_string().ok()?);
+        let is_plain = word == "supervise" && !unit.starts_with('-') && arguments.next().is_none();
+        is_plain.then_some(Self { unit: Some(unit), tidy: false, clean_up: false, prepare: None })
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         super::log::init();
         let Some(unit) = self.unit.filter(|_| !self.tidy) else {

@@ -203,8 +203,7 @@ impl Engine {
 
     /// Stops a container by its own stop signal; kills it after its own `timeout`, which is given only to wait for it.
     pub async fn stop(&self, id: &str, timeout: Duration) -> Result<(), Error> {
-        let request = Request::post(format!("/containers/{id}/stop")).patience(timeout + STOP_MARGIN);
-        self.send(request).await?.end().await
+        self.send(stop_request(id, timeout)).await?.end().await
     }
 
     /// Stops a container and starts it again.
@@ -286,6 +285,10 @@ impl Engine {
     }
 }
 
+fn stop_request(id: &str, timeout: Duration) -> Request {
+    Request::post(format!("/containers/{id}/stop")).patience(timeout + STOP_MARGIN)
+}
+
 /// Output without a terminal comes in frames of an 8-byte head (stream, three zeros, length) and the bytes.
 fn demultiplexed(mut raw: &[u8]) -> String {
     let mut out = Vec::new();
@@ -301,6 +304,14 @@ fn demultiplexed(mut raw: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stop_is_waited_for_however_long_it_may_take() {
+        for seconds in [0, 10, 300, 86_400] {
+            let timeout = Duration::from_secs(seconds);
+            assert!(stop_request("web", timeout).is_patient_for(timeout + Duration::from_secs(30)));
+        }
+    }
 
     #[test]
     fn output_is_freed_of_its_frames() {

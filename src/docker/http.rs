@@ -36,6 +36,8 @@ pub(super) struct Response {
     pub(super) body: Incoming,
     socket: PathBuf,
     request: String,
+    /// Every answer of the Engine has it.
+    api_version: Option<String>,
 }
 
 impl Request {
@@ -73,6 +75,12 @@ impl Request {
         self
     }
 
+    /// Whether it waits that long for an answer.
+    #[cfg(test)]
+    pub(super) fn is_patient_for(&self, time: Duration) -> bool {
+        self.patience >= time
+    }
+
     /// Sends it; `prefix` is the version of the API, as `/v1.45`.
     pub(super) async fn send(self, socket: &Path, prefix: &str) -> Result<Response, Error> {
         let unreachable = |reason: String| Error::Unreachable { socket: socket.to_owned(), reason };
@@ -100,7 +108,8 @@ impl Request {
             .await
             .map_err(|_| unreachable(format!("no answer to {name} within {} s", self.patience.as_secs())))??;
         let status = answer.status();
-        let response = Response { body: answer.into_body(), socket: socket.to_owned(), request: name };
+        let api_version = answer.headers().get("api-version").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let response = Response { body: answer.into_body(), socket: socket.to_owned(), request: name, api_version };
         // 304: it is so already.
         if status.is_success() || status.as_u16() == 304 || status.as_u16() == 101 {
             return Ok(response);
@@ -123,6 +132,11 @@ struct Message {
 }
 
 impl Response {
+    /// The newest version of the API that whoever answered speaks.
+    pub(super) fn api_version(&self) -> Option<&str> {
+        self.api_version.as_deref()
+    }
+
     /// The next piece of the body; `None` at its end.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         loop {

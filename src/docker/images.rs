@@ -41,6 +41,7 @@ pub struct Pulling {
 struct Layer {
     current: u64,
     total: u64,
+    unpacked: u64,
 }
 
 /// How far a pull got.
@@ -51,6 +52,8 @@ pub struct Progress {
     pub total: u64,
     /// Layers that are known so far.
     pub layers: usize,
+    /// How far unpacking got: bytes or, where the Engine counts so, seconds.
+    pub unpacked: u64,
 }
 
 #[derive(Deserialize)]
@@ -104,17 +107,27 @@ impl Pulling {
         let layer = self.layers.entry(message.id).or_default();
         if message.status.ends_with("complete") || message.status == "Already exists" {
             layer.current = layer.total;
-        } else if message.status == "Downloading"
-            && let Some(detail) = message.progress_detail
-        {
-            layer.current = detail.current.unwrap_or(layer.current);
-            layer.total = detail.total.unwrap_or(layer.total).max(layer.current);
+            return;
+        }
+        let Some(detail) = message.progress_detail else { return };
+        match message.status.as_str() {
+            "Downloading" => {
+                layer.current = detail.current.unwrap_or(layer.current);
+                layer.total = detail.total.unwrap_or(layer.total).max(layer.current);
+            }
+            "Extracting" => layer.unpacked = detail.current.unwrap_or(layer.unpacked),
+            _ => {}
         }
     }
 
     fn progress(&self) -> Progress {
         let sum = |of: fn(&Layer) -> u64| self.layers.values().map(of).sum();
-        Progress { current: sum(|layer| layer.current), total: sum(|layer| layer.total), layers: self.layers.len() }
+        Progress {
+            current: sum(|layer| layer.current),
+            total: sum(|layer| layer.total),
+            layers: self.layers.len(),
+            unpacked: sum(|layer| layer.unpacked),
+        }
     }
 }
 

@@ -14,14 +14,16 @@ mod keep;
 mod resources;
 mod service;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use containers::{Container, ContainerState, Exit, UNIT_LABEL, Waiting};
-pub use credentials::{Credentials, credentials_from, registry_of};
+pub use credentials::{Credentials, credential_helper, credentials_from, registry_of};
 pub use engine::{Engine, Facts, engine_facts};
 pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
 pub use resources::{NetworkInfo, VolumeInfo};
-pub use service::{SERVICE, ServiceState, service_state, service_state_by};
+pub use service::{SERVICE, ServiceState, service_is_to_stop, service_state, service_state_by};
 
 use std::path::PathBuf;
 

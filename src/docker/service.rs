@@ -1,7 +1,7 @@
 //! Whether docker.service is up. A connection to docker.sock starts an Engine that somebody stopped, so systemd is asked
 //! before one is made.
 
-use crate::systemd::{ActiveState, LoadState, Systemd};
+use crate::systemd::{ActiveState, LoadState, Systemd, UnitState};
 
 /// What systemd says of docker.service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub async fn service_state() -> ServiceState {
             ServiceState::Up
         }
     }
+}
+
+/// Whether somebody has just asked for the Engine's end: what requires it is stopped before it.
+pub async fn service_is_to_stop() -> bool {
+    let Ok(systemd) = Systemd::connect().await else { return false };
+    let states = systemd.states(&[SERVICE]).await.unwrap_or_default();
+    states.get(SERVICE).is_some_and(UnitState::is_stopping)
 }
 
 /// Asks systemd.

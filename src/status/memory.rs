@@ -12,6 +12,7 @@ use super::date::date;
 use super::good::Good;
 use super::installed::Installed;
 use super::outdated;
+use crate::docker::Facts;
 use crate::files;
 use crate::render::TargetState;
 use crate::source::DirectoryIdentity;
@@ -192,6 +193,41 @@ impl RecordFiles {
 
     fn directory(&self) -> PathBuf {
         self.state.join("unit-dir")
+    }
+
+    fn engine(&self) -> PathBuf {
+        self.state.join("engine.json")
+    }
+
+    /// What the Docker Engine said last.
+    pub fn engine_facts(&self) -> Option<Facts> {
+        load_file(&self.engine())
+    }
+
+    /// Remembers what the Docker Engine said, for an agent that begins while it is down.
+    pub fn set_engine_facts(&self, facts: &Facts) -> io::Result<()> {
+        save(&self.engine(), facts)
+    }
+
+    fn stopped_with_docker(&self) -> PathBuf {
+        self.run.join("stopped-with-docker")
+    }
+
+    /// Notes that a unit was stopped because the Engine was.
+    pub fn note_stopped_with_docker(&self, name: &UnitName) -> io::Result<()> {
+        let folder = self.stopped_with_docker();
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(name.as_str()), "")
+    }
+
+    /// The units of which that was noted, once.
+    pub fn take_stopped_with_docker(&self) -> Vec<UnitName> {
+        let Ok(entries) = std::fs::read_dir(self.stopped_with_docker()) else { return Vec::new() };
+        let names = entries.flatten().filter_map(|entry| {
+            std::fs::remove_file(entry.path()).ok()?;
+            UnitName::parse(entry.file_name().to_str()?).ok()
+        });
+        names.collect()
     }
 
     /// A unit's folder of what outlives a reboot.

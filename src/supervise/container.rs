@@ -32,7 +32,10 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
         // A stop does not wait for a pull; what begins with the creation is over soon, and is not left half done.
         let (engine, found, owners) = tokio::select! {
             ready = prepare(job, spec) => ready?,
-            () = signals.stop() => return Ok(Ending::Code(0)),
+            () = signals.stop() => {
+                tell::cut_off();
+                return Ok(Ending::Code(0));
+            }
         };
         match found {
             Found::Adoptable(container) => adopt(job, engine, *container).await?,
@@ -45,11 +48,13 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
 /// Everything that may take long or fail before the container is touched.
 async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found, Option<Owners>), Failure> {
     let engine = engine::when_up(&job.socket).await;
-    let found = leftovers::find(&engine, &job.spec).await?;
+    // Neither needs to know the other's answer.
+    let (found, is_here) = tokio::join!(leftovers::find(&engine, &job.spec), image::is_here(&engine, &spec.image));
+    let found = found?;
     if let Found::Adoptable(_) = found {
         return Ok((engine, found, None));
     }
-    image::provide(&engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
+    image::provide_unless(is_here?, &engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
     let owners = owners::check(job, spec, &engine).await?;
     Ok((engine, found, owners))
 }

@@ -11,6 +11,9 @@ use super::tell;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// How much longer a start that waits for the Engine may take, again and again: nobody else would try it once it is up.
+const EXTENSION: Duration = Duration::from_secs(60);
+
 /// The Engine, as soon as it is up. It says what it waits for.
 pub async fn when_up(socket: &Path) -> Engine {
     let mut pause = FIRST;
@@ -25,8 +28,8 @@ pub async fn when_up(socket: &Path) -> Engine {
             ServiceState::Stopping => "docker.service stops".to_owned(),
             ServiceState::Down => "docker.service is down; run 'systemctl start docker'".to_owned(),
         };
+        tell::moving(&format!("Waiting for Docker: {waits_for}"), EXTENSION);
         if told != waits_for {
-            tell::status(&format!("Waiting for Docker: {waits_for}"));
             tracing::info!("waiting for Docker: {waits_for}");
             told = waits_for;
         }

@@ -1,9 +1,9 @@
 //! How an image gets here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::{Credentials, Engine, Error, Progress, credentials_from, registry_of};
+use crate::docker::{Credentials, Engine, Error, Progress, credential_helper, credentials_from, registry_of};
 use crate::quadlet::spec::{Pull, PullPolicy};
 
 use super::{Failure, advice, tell};
@@ -18,12 +18,25 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
+/// Whether an image of that name is here.
+pub async fn is_here(engine: &Engine, image: &str) -> Result<bool, Error> {
+    Ok(engine.image(image).await?.is_some())
+}
+
 /// Sees to it that the image is here as the policy wants it.
 pub async fn provide(engine: &Engine, image: &str, pull: &Pull, all_tags: bool) -> Result<(), Failure> {
-    let here = match pull.policy {
-        PullPolicy::Always => false,
-        _ => engine.image(image).await?.is_some(),
-    };
+    let here = pull.policy != PullPolicy::Always && is_here(engine, image).await?;
+    provide_unless(here, engine, image, pull, all_tags).await
+}
+
+/// The same, where it is known whether an image of that name is `here`.
+pub async fn provide_unless(
+    here: bool,
+    engine: &Engine,
+    image: &str,
+    pull: &Pull,
+    all_tags: bool,
+) -> Result<(), Failure> {
     let credentials = || credentials(image, pull);
     match pull.policy {
         PullPolicy::Missing if here => Ok(()),
@@ -60,17 +73,26 @@ async fn pull_it(engine: &Engine, image: &str, pull: &Pull, all_tags: bool) -> R
         };
         // What the registry or the Engine refuses is refused the next time too.
         if attempt >= pull.retries || matches!(error, Error::Refused { status: 400, .. }) {
-            return Err(Failure(failure(image, &error, credentials.is_some())));
+            return Err(Failure(failure(image, pull, &error, credentials.is_some())));
         }
         let text = format!("Pulling {image} failed: {error}; trying again in {} s", delay.as_secs_f32());
         tracing::warn!("{text}");
-        tell::moving(&text, delay + PATIENCE);
-        tokio::time::sleep(delay).await;
+        wait(&text, delay).await;
         if pull.retry_delay_usec.is_none() {
             delay = (delay * 2).min(LONGEST_DELAY);
         }
     }
     Ok(())
+}
+
+/// Waits, and says so again and again: a daemon-reload makes systemd forget what it was told before.
+async fn wait(text: &str, time: Duration) {
+    let end = tokio::time::Instant::now() + time;
+    while tokio::time::Instant::now() < end {
+        tell::moving(text, PATIENCE);
+        tokio::time::sleep_until(end.min(tokio::time::Instant::now() + PATIENCE / 6)).await;
+    }
+    tell::moving(text, PATIENCE);
 }
 
 async fn attempt_it(
@@ -98,11 +120,13 @@ async fn attempt_it(
 fn shown(progress: &Progress) -> String {
     let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
     let layers = if progress.layers == 1 { "layer" } else { "layers" };
-    format!("{} of {} MB, {} {layers}", megabytes(progress.current), megabytes(progress.total), progress.layers)
+    let unpacking = if progress.unpacked > 0 && progress.current == progress.total { ", unpacking" } else { "" };
+    let (current, total) = (megabytes(progress.current), megabytes(progress.total));
+    format!("{current} of {total} MB, {} {layers}{unpacking}", progress.layers)
 }
 
 /// What is wrong and what to do.
-fn failure(image: &str, error: &Error, with_credentials: bool) -> String {
+fn failure(image: &str, pull: &Pull, error: &Error, with_credentials: bool) -> String {
     let text = error.to_string();
     let lower = text.to_lowercase();
     let hint = if ["unauthorized", "authentication required", "denied", "no basic auth"]
@@ -110,10 +134,20 @@ fn failure(image: &str, error: &Error, with_credentials: bool) -> String {
         .any(|sign| lower.contains(sign))
     {
         let registry = registry_of(image);
-        match with_credentials {
-            true => format!("; does the name exist, and are the credentials for {registry} right?"),
-            false => {
-                format!("; does the name exist? If it is private: run 'docker login {registry}' as root, or AuthFile=")
+        match helper(image, pull) {
+            _ if with_credentials => format!("; does the name exist, and are the credentials for {registry} right?"),
+            // It would need the network or somebody's session, and a service has neither.
+            Some((path, helper)) => format!(
+                "; {} leaves the credentials for {registry} to docker-credential-{helper}, which services cannot run: write \
+                 them to a file of their own by 'docker --config /etc/sculler/login login {registry}', and name it in a \
+                 .image file by AuthFile=/etc/sculler/login/config.json",
+                path.display()
+            ),
+            None => {
+                format!(
+                    "; does the name exist? If it is private: run 'docker login {registry}' as root, or write AuthFile= into \
+                     a .image file"
+                )
             }
         }
     } else if lower.contains("not found") || lower.contains("manifest unknown") {
@@ -136,6 +170,12 @@ fn credentials(image: &str, pull: &Pull) -> Result<Option<Credentials>, Failure>
     let read = |path: &Path| match std::fs::read_to_string(path) {
         Ok(text) => credentials_from(&text, image).map_err(|error| Failure(format!("{}: {error}", path.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && pull.auth_file.is_none() => Ok(None),
+        Err(error) if pull.auth_file.is_some() => {
+            let path = path.display();
+            Err(Failure(format!(
+                "{path}, which AuthFile= names, cannot be read: {error}; 'docker --config' writes one"
+            )))
+        }
         Err(error) => Err(Failure(format!("{}: {error}", path.display()))),
     };
     if let Some(path) = &pull.auth_file {
@@ -150,4 +190,13 @@ fn credentials(image: &str, pull: &Pull) -> Result<Option<Credentials>, Failure>
         }
     }
     Ok(None)
+}
+
+/// The first file that leaves the credentials for an image to a program, and its name.
+fn helper(image: &str, pull: &Pull) -> Option<(PathBuf, String)> {
+    let files = pull.auth_file.clone().map_or_else(|| FILES.map(PathBuf::from).into(), |path| vec![path]);
+    files.into_iter().find_map(|path| {
+        let helper = credential_helper(&std::fs::read_to_string(&path).ok()?, image)?;
+        Some((path, helper))
+    })
 }

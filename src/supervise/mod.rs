@@ -98,7 +98,10 @@ async fn serve(job: &Job) -> Result<Ending, Failure> {
                 made_anew(job);
                 Ending::Code(0)
             }),
-            () = signals.stop() => Ok(Ending::Code(0)),
+            () = signals.stop() => {
+                tell::cut_off();
+                Ok(Ending::Code(0))
+            }
         },
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use crate::docker;
 use crate::quadlet::spec::Container;
 use crate::systemd::Systemd;
+use crate::unit::UnitName;
 
 use super::container::{remove, report, short};
+use super::prepare::records;
 use super::{Ending, Failure, Job, engine, exit, tell};
 
 /// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
@@ -17,6 +20,10 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// Stops the container, removes it, and ends as it did.
 pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&str>) -> Result<Ending, Failure> {
     let timeout = timeout(spec);
+    if docker::service_is_to_stop().await {
+        // That is nobody's will for this unit: the agent brings it back with the Engine.
+        note_that_docker_stops(job);
+    }
     tell::stopping(&format!("Stopping container {}", short(id)), timeout + MARGIN);
     let Some(engine) = engine::if_up(&job.socket).await else {
         return stop_without_engine(spec, id).await;
@@ -31,6 +38,13 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
     let verdict = exit::verdict(&state, true, stop_signal);
     report(&verdict);
     Ok(Ending::Code(verdict.code))
+}
+
+fn note_that_docker_stops(job: &Job) {
+    let Ok(unit) = UnitName::parse(&job.spec.unit) else { return };
+    if let Err(error) = records().note_stopped_with_docker(&unit) {
+        tracing::warn!("it is not brought back with Docker, since that cannot be noted: {error}");
+    }
 }
 
 /// Without an Engine, systemd stops the container's scope: by itself if the scope is bound to the unit.

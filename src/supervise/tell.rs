@@ -1,10 +1,24 @@
 //! What systemd is told (sd_notify(3)). A supervisor that was started by hand has nobody to tell.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use super::Failure;
+
+/// What was said last while something went on.
+static LAST: Mutex<String> = Mutex::new(String::new());
+
+/// The start is cut off, by a stop or because systemd gave up.
+pub fn cut_off() {
+    let last = std::mem::take(&mut *LAST.lock().unwrap_or_else(PoisonError::into_inner));
+    if !last.is_empty() {
+        status(&format!(
+            "Its start was cut off at: {last}; where nothing moves, systemd gives up after TimeoutStartSec="
+        ));
+    }
+}
 
 /// The status line alone.
 pub fn status(text: &str) {
@@ -31,6 +45,7 @@ pub fn stopping(text: &str, longest: Duration) {
 
 /// It goes on: another `time` from now before systemd gives up.
 pub fn moving(text: &str, time: Duration) {
+    text.clone_into(&mut LAST.lock().unwrap_or_else(PoisonError::into_inner));
     send(&[NotifyState::Status(text), extension(time)]);
 }
 

@@ -467,6 +467,14 @@ impl World for FakeWorld {
         Ok(())
     }
 
+    fn start_is_due(&mut self, unit: &UnitName) -> Result<(), Failure> {
+        if let Some(started) = self.model.state().memory.started.get_mut(unit) {
+            *started = Started::pending(started.run);
+        }
+        self.read();
+        Ok(())
+    }
+
     fn accept(&mut self, unit: &UnitName, run: Digest) -> Result<(), Failure> {
         let mut state = self.model.state();
         let record = state.memory.units.entry(unit.clone()).or_default();

@@ -13,7 +13,6 @@ impl Translation<'_> {
         let driver = match self.values.scalar("LogDriver") {
             None => "journald".to_owned(),
             Some(value) => match value.text.as_str() {
-                "k8s-file" => "json-file".to_owned(),
                 "passthrough" | "passthrough-tty" => {
                     let message = format!(
                         "LogDriver={} does not work with Docker, whose daemon reads the output; leave it out, and the \
@@ -23,9 +22,17 @@ impl Translation<'_> {
                     self.values.findings.push(value.error(message));
                     return;
                 }
-                _ => value.text,
+                "journald" | "none" => value.text,
+                _ => {
+                    self.values.findings.push(value.warning(
+                        "the output is not in the journal, where 'systemctl status' and 'sculler journal' look for it; \
+                         'docker logs' shows it; without LogDriver= it is",
+                    ));
+                    value.text
+                }
             },
         };
+        let driver = if driver == "k8s-file" { "json-file".to_owned() } else { driver };
         let mut config = LogConfig { driver, ..LogConfig::default() };
         for value in self.values.words("LogOpt") {
             let Some((name, text)) = value.text.split_once('=') else {
