@@ -62,7 +62,7 @@ demo:
 test: unit-test e2e-test
 
 unit-test:
-	cargo test --locked --lib --bins --test cases --test cloud_config --test convert --test layers --test properties --test pure --test quadlet --test relations
+	cargo test --locked --lib --bins --test cases --test cloud_config --test convert --test import --test layers --test properties --test pure --test quadlet --test relations
 
 e2e-test: binary setup generated $(CARGO_DEB)
 	@packaging/tools lintian unsquashfs

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -18,8 +19,14 @@ fn main() -> io::Result<()> {
     let pages = make(&folder.join("man1"))?;
     let mut command = sculler::cli::command().disable_help_subcommand(true);
     command.build();
+    write_pages(&command, &pages)
+}
+
+/// A page for each command below one, and for those below that.
+fn write_pages(command: &Command, folder: &Path) -> io::Result<()> {
     for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()) {
-        Man::new(subcommand.clone()).source(concat!("sculler ", env!("CARGO_PKG_VERSION"))).generate_to(&pages)?;
+        Man::new(subcommand.clone()).source(concat!("sculler ", env!("CARGO_PKG_VERSION"))).generate_to(folder)?;
+        write_pages(subcommand, folder)?;
     }
     Ok(())
 }

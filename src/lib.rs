@@ -6,7 +6,8 @@
 //! [`status`] remembers and publishes what nobody else can tell. [`agent`] is the loop around all of it. [`systemd`] is
 //! the only place that talks to the service manager, [`docker`] the only one that talks to Docker Engine. [`supervise`] is
 //! the main process of a container's service. [`convert`] is for people: it proposes a `.container` file for a
-//! service that runs `docker run`. [`unit`], [`quadlet`], [`convert`], [`select`], [`render`] and [`plan`] do no I/O.
+//! service that runs `docker run`, and [`import`] unit files for what ran elsewhere. [`unit`], [`quadlet`], [`convert`],
+//! [`import`], [`select`], [`render`] and [`plan`] do no I/O.
 
 #![deny(unsafe_code)]
 

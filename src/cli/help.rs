@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "ssh",
         ],
     ),
-    ("Check", &["verify", "render", "convert", "plan", "doctor", "help"]),
+    ("Check", &["verify", "render", "convert", "import", "plan", "doctor", "help"]),
     ("Move in", &["bootstrap", "sync"]),
     ("Leave", &["eject"]),
     ("Agent", &["reconcile", "agent"]),

@@ -18,6 +18,8 @@ mod forward;
 mod help;
 mod history;
 mod hosts;
+mod import;
+mod import_sources;
 mod job;
 mod journal;
 mod list_machines;
@@ -107,6 +109,8 @@ enum Command {
     Render(render::Render),
     /// The .container file for a service that runs docker run
     Convert(convert::Convert),
+    /// Unit files for what ran under fleet, Compose or Podman
+    Import(import::Import),
     /// What a pass would do now, and why; changes nothing
     Plan(plan::Plan),
     /// What this host lacks, and what to do about it
@@ -211,6 +215,7 @@ impl Command {
             Self::Verify(command) => command.run(),
             Self::Render(command) => command.run(),
             Self::Convert(command) => command.run(),
+            Self::Import(command) => command.run(),
             Self::Plan(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::Reconcile(command) => command.run(),

@@ -46,7 +46,13 @@ impl WriteFile {
             errors.push(permissions.error(format!("permissions '{text}' must be octal, such as 0644")));
         }
         let text = content.and_then(Node::text).unwrap_or_default();
-        let decoded = decode(text, encoding.and_then(Node::text).unwrap_or_default());
+        let encoding_text = encoding.and_then(Node::text).unwrap_or_default();
+        // The parser of CoreOS took the base64 of a '!!binary' off; both, people wrote for the same.
+        let decoded = match (content.is_some_and(Node::is_binary), encoding_text) {
+            (true, "") => decode(text, "base64"),
+            (true, "gz" | "gzip") => decode(text, "gzip+base64"),
+            (_, encoding) => decode(text, encoding),
+        };
         let content = decoded
             .map_err(|message| errors.push(encoding.or(content).unwrap_or(path).error(format!("{name}: {message}"))))
             .ok()?;

@@ -18,14 +18,13 @@ mod values;
 mod warnings;
 mod write;
 
-pub use draft::{Fate, Note, Place};
+pub use draft::{Draft, Fate, Note, Place, Used};
 pub use warnings::warnings;
 
 use std::sync::Arc;
 
 use crate::quadlet;
 use crate::unit::{Diagnostic, Finding, TextFile, Unit, UnitName, UnitType};
-use draft::Draft;
 use flags::Fate as FlagFate;
 use quote::{Grammar, quote};
 use sheet::Sheet;
@@ -119,7 +118,8 @@ fn read(unit: &Unit) -> Result<Sheet, (usize, Diagnostic)> {
     Sheet::read(std::iter::once(&unit.file).chain(&unit.drop_ins).map(|file| &*file.text))
 }
 
-fn translate(used: &draft::Used, all: &[draft::Used], draft: &mut Draft) {
+/// Does to the draft what a flag says; `all` are the flags beside it.
+pub fn translate(used: &Used, all: &[Used], draft: &mut Draft) {
     // A switch that is off says what is the default, but for the one that Podman has on.
     let is_off = !used.flag.takes_value && !used.is_on();
     match used.flag.fate {

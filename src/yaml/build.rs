@@ -15,8 +15,13 @@ const MAX_NODES: usize = 100_000;
 
 /// Reads a text that holds one document; an empty one is nothing.
 pub fn parse(text: &str) -> Result<Node, Diagnostic> {
+    parse_file(text, 0)
+}
+
+/// The same for one of several texts; its nodes carry its number.
+pub fn parse_file(text: &str, file: usize) -> Result<Node, Diagnostic> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder { file, ..Builder::default() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let mark = error.marker();
@@ -24,12 +29,18 @@ pub fn parse(text: &str) -> Result<Node, Diagnostic> {
         })?;
         builder.take(event, span)?;
     }
-    let nothing = Node { line: 1, column: 1, value: Value::Scalar { text: String::new(), is_plain: true } };
+    let nothing = Node {
+        file,
+        line: 1,
+        column: 1,
+        value: Value::Scalar { text: String::new(), is_plain: true, is_binary: false },
+    };
     Ok(builder.root.unwrap_or(nothing))
 }
 
 #[derive(Default)]
 struct Builder {
+    file: usize,
     open: Vec<Open>,
     root: Option<Node>,
     /// By the parser's number of the anchor.
@@ -60,9 +71,11 @@ impl Builder {
             Event::DocumentStart(_) if self.root.is_some() => {
                 Err(Diagnostic::error(line, column, "one document is expected; another one begins here"))
             }
-            Event::Scalar(text, style, anchor, _) => {
-                let value = Value::Scalar { text: text.into_owned(), is_plain: style == ScalarStyle::Plain };
-                self.put(Node { line, column, value }, anchor, 1)
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = style == ScalarStyle::Plain;
+                let is_binary = tag.is_some_and(|tag| tag.suffix == "binary");
+                let value = Value::Scalar { text: text.into_owned(), is_plain, is_binary };
+                self.put(Node { file: self.file, line, column, value }, anchor, 1)
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
@@ -94,7 +107,7 @@ impl Builder {
         };
         let size = self.nodes - before + 1;
         self.nodes = before;
-        self.put(Node { line, column, value }, anchor, size)
+        self.put(Node { file: self.file, line, column, value }, anchor, size)
     }
 
     fn put(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Diagnostic> {
@@ -110,11 +123,11 @@ impl Builder {
             Some(Content::List(items)) => items.push(node),
             Some(Content::Map(entries, pending)) => match pending.take() {
                 None => *pending = Some(node),
-                Some(Node { line, column, value: Value::Scalar { text: key, .. } }) => {
+                Some(Node { file, line, column, value: Value::Scalar { text: key, .. } }) => {
                     if entries.iter().any(|entry| entry.key == key) {
                         return Err(Diagnostic::error(line, column, format!("'{key}' is there twice")));
                     }
-                    entries.push(Entry { key, line, column, value: node });
+                    entries.push(Entry { key, file, line, column, value: node });
                 }
                 Some(key) => return Err(key.error("a list or a map cannot be a key")),
             },

@@ -5,12 +5,14 @@ mod build;
 mod write;
 
 use crate::unit::Diagnostic;
-pub use build::parse;
+pub use build::{parse, parse_file};
 pub use write::quoted;
 
 /// A value and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
+    /// Which text it is of, as whoever reads several of them counts.
+    pub file: usize,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -28,6 +30,8 @@ pub enum Value {
         text: String,
         /// Whether it has no quotes and is no block: only then it may be nothing, or a truth.
         is_plain: bool,
+        /// Whether `!!binary` stands before it: then it is base64.
+        is_binary: bool,
     },
     /// `- a`
     List(Vec<Node>),
@@ -40,6 +44,8 @@ pub enum Value {
 pub struct Entry {
     /// The key's text.
     pub key: String,
+    /// Which text it is of.
+    pub file: usize,
     /// Where the key stands, from 1.
     pub line: usize,
     /// Where the key stands, from 1, in characters.
@@ -52,7 +58,7 @@ impl Node {
     /// Whether nothing is there: `key:`, `null` or `~`.
     pub fn is_null(&self) -> bool {
         match &self.value {
-            Value::Scalar { text, is_plain } => {
+            Value::Scalar { text, is_plain, .. } => {
                 *is_plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
             }
             _ => false,
@@ -65,6 +71,11 @@ impl Node {
             Value::Scalar { text, .. } if !self.is_null() => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether it is base64 by its tag.
+    pub fn is_binary(&self) -> bool {
+        matches!(self.value, Value::Scalar { is_binary: true, .. })
     }
 
     /// The items of a list.
@@ -91,7 +102,7 @@ impl Node {
     /// A truth in any of the words of YAML 1.1, which people wrote.
     pub fn truth(&self) -> Option<bool> {
         match &self.value {
-            Value::Scalar { text, is_plain: true } => match text.to_ascii_lowercase().as_str() {
+            Value::Scalar { text, is_plain: true, .. } => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" | "y" => Some(true),
                 "false" | "no" | "off" | "n" => Some(false),
                 _ => None,
@@ -138,6 +149,7 @@ mod tests {
         let text = |key| node.get(key).unwrap().text();
         assert_eq!((text("a"), text("b"), text("g")), (Some("0644"), Some("0644"), Some("22:22")));
         assert_eq!((node.get("c").unwrap().truth(), node.get("d").unwrap().truth()), (Some(true), None));
+        assert!(map("a: !!binary aGk=\n").get("a").unwrap().is_binary() && !node.get("a").unwrap().is_binary());
         assert!(node.get("e").unwrap().is_null() && node.get("f").unwrap().is_null());
     }
 
@@ -193,7 +205,7 @@ mod tests {
         fn what_is_quoted_is_read_again(text in "\\PC{0,40}|[\\x00-\\x7f]{0,20}") {
             let node = parse(&format!("a: {}\n", quoted(&text))).unwrap();
             let value = &node.get("a").unwrap().value;
-            prop_assert_eq!(value, &Value::Scalar { text, is_plain: false });
+            prop_assert_eq!(value, &Value::Scalar { text, is_plain: false, is_binary: false });
         }
     }
 }

@@ -24,6 +24,7 @@ mod followed;
 mod git;
 mod harness;
 mod hosts;
+mod import;
 mod install;
 mod kinds;
 mod lifecycle;
