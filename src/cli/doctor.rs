@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::selinux;
-use crate::config::Settings;
+use crate::bootstrap::Record;
+use crate::config::{self, Settings};
 use crate::docker;
 use crate::source::ScanError;
 use crate::sync::{self, Last};
@@ -47,6 +48,7 @@ impl Doctor {
         let mut findings = vec![super::block_on(async { Ok(systemd().await) })?, agent(&context)];
         findings.push(unit_directory(&context));
         findings.extend(repository());
+        findings.extend(cloud_config());
         findings.extend(inotify(&context));
         findings.extend(kernel());
         findings.push(super::block_on(async { Ok(clock().await) })?);
@@ -151,6 +153,18 @@ fn repository() -> Option<Finding> {
             finding(Grade::Ok, "sync", format!("{source} at {}, {minutes:.0} min ago", super::sync::short(&commit)))
         }
     })
+}
+
+/// A cloud-config that was applied in part, on hosts that had one.
+fn cloud_config() -> Option<Finding> {
+    let record = Record::read(Path::new(config::STATE_DIRECTORY))?;
+    if record.is_complete {
+        return Some(finding(Grade::Ok, "bootstrap", "the last cloud-config is applied"));
+    }
+    let reason = record.error.unwrap_or_else(|| "not everything was done".to_owned());
+    let text =
+        format!("the last cloud-config is applied in part: {reason}; mend it, and run 'sculler bootstrap FILE' again");
+    Some(finding(Grade::Fail, "bootstrap", text))
 }
 
 /// One watch for each folder and symlink, one instance for each program.

@@ -71,9 +71,21 @@ fn a_cloud_config_is_applied_by_hand_once() {
         assert_eq!(host.invocation("web.service"), web);
 
         // A failure in the middle is written down, and what is left is done by the next run.
-        let more = REAL.replace("/etc/app/plain", "/sys/kernel/no-such-file");
+        host.sh("mount -t tmpfs -o size=4k none /mnt && head -c 4096 /dev/zero > /mnt/full");
+        let more = REAL.replace("/etc/app/plain", "/mnt/plain");
         let failed = host.bootstrap(&more, "--private-ipv4 10.0.0.7");
-        assert!(!failed.ok() && failed.stderr.contains("/sys/kernel/no-such-file"), "{failed}");
+        assert!(!failed.ok() && failed.stdout.contains("wrote /etc/app/app.conf"), "{failed}");
+        assert!(failed.stderr.contains("bootstrap.json") && failed.stderr.contains("/mnt/plain"), "{failed}");
+        let doctor = host.try_sh("sculler doctor").stdout;
+        assert!(
+            doctor.lines().any(|line| line.starts_with("fail  bootstrap") && line.contains("/mnt/plain")),
+            "{doctor}"
+        );
+        host.remove("/mnt/full");
+        let rest = host.bootstrap(&more, "--private-ipv4 10.0.0.7");
+        assert!(rest.ok() && rest.stdout.contains("wrote /mnt/plain"), "{rest}");
+        assert!(!rest.stdout.contains("wrote /etc/app/app.conf"), "{rest}");
+        assert!(host.try_sh("sculler doctor").stdout.contains("ok    bootstrap"));
         let missing = host.bootstrap(
             "#cloud-config\ncoreos: {units: [{name: rpcbind.service, command: start}, {name: beat.service, command: restart}]}\n",
             "",

@@ -71,6 +71,12 @@ impl Builder {
         self
     }
 
+    /// cloud-init runs, with the seed that is on the disk.
+    pub fn cloud_init(mut self) -> Self {
+        self.options.push("--cloud-init".into());
+        self
+    }
+
     /// The outer `source` is seen as `destination` in the host.
     pub fn bind(self, source: &Path, destination: &str) -> Self {
         self.option("--bind", &format!("{}:{destination}", source.display()))

@@ -10,6 +10,7 @@ mod boot;
 mod bootstrap;
 mod bus;
 mod by_hand;
+mod cloud_init;
 mod commands;
 mod containers;
 mod directory;

@@ -38,6 +38,11 @@ fn packages() -> &'static Packages {
     })
 }
 
+/// The package of the binary under test.
+pub fn package() -> &'static Path {
+    &packages().now
+}
+
 /// Another build, whose containers' services have another key: no matter which, as long as nothing depends on it.
 fn renders_differently(binary: &[u8]) -> Vec<u8> {
     let (key, other) = (b"KeyringMode=private", b"KeyringMode=inherit");
