@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::jobs::{Job, explain};
+use super::jobs::{Job, explain_start};
 use crate::apply::Outcome;
 use crate::plan::{Action, Cause};
 use crate::render::{Desired, Resolution};
@@ -72,12 +72,13 @@ impl Chronicle {
             "done" => String::new(),
             "skipped" => "a condition of it does not hold".to_owned(),
             "canceled" => return None,
-            _ if job.is_start() => explain(&job.unit, result),
+            _ if job.is_start() => explain_start(job, result),
             _ => format!("its job ended with '{result}'"),
         };
         let what_was_done = match job.kind {
             JobKind::Stop => "stopped",
             JobKind::Restart => "restarted",
+            JobKind::Reload => "reloaded",
             _ => "started",
         };
         let cause = job.cause?;

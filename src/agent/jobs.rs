@@ -33,7 +33,7 @@ impl Job {
 
     /// Whether it brings a version of the unit up.
     pub fn is_start(&self) -> bool {
-        matches!(self.kind, JobKind::Start | JobKind::Restart)
+        matches!(self.kind, JobKind::Start | JobKind::Restart | JobKind::Reload)
     }
 
     /// How long ago it was queued.
@@ -79,7 +79,18 @@ impl Jobs {
     }
 }
 
-/// What a job's result means for its user.
+/// What the result of a job that should have brought a version up means for its user.
+pub fn explain_start(job: &Job, result: &str) -> String {
+    let unit = &job.unit;
+    match job.kind {
+        JobKind::Reload => {
+            format!("{unit} is not as its file says now (result '{result}'); see 'journalctl -u {unit}'")
+        }
+        _ => explain(unit, result),
+    }
+}
+
+/// What the result of a start means for its user.
 pub fn explain(unit: &UnitName, result: &str) -> String {
     match result {
         "dependency" => format!(

@@ -171,7 +171,7 @@ impl<W: World> Agent<W> {
         }
         match result {
             "done" | "skipped" | "canceled" => self.troubles.clear(&job.unit),
-            _ => self.troubles.give_up(&job.unit, version, jobs::explain(&job.unit, result)),
+            _ => self.troubles.give_up(&job.unit, version, jobs::explain_start(&job, result)),
         }
         is_on_trial
     }

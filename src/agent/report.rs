@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::jobs::{Job, Jobs, explain};
+use super::jobs::{Job, Jobs, explain_start};
 use super::preparations::{Ended, Preparations};
 use super::trouble::Troubles;
 use crate::apply::{Done, Failure, Outcome};
@@ -267,13 +267,14 @@ impl Reporter {
         let (word, done) = match job.kind {
             crate::systemd::JobKind::Stop => ("stop", "stopped"),
             crate::systemd::JobKind::Restart => ("restart", "restarted"),
+            crate::systemd::JobKind::Reload => ("reload", "reloaded"),
             _ => ("start", "started"),
         };
         let line = match result {
             "done" => format!("{done} {unit}{why} ({took} ms)"),
             "skipped" => format!("{unit} was skipped: a condition of it does not hold"),
             "canceled" => format!("the {word} of {unit} was cancelled by another job"),
-            _ if job.is_start() => explain(&job.unit, result),
+            _ if job.is_start() => explain_start(job, result),
             _ => format!("the {word} of {unit} ended with '{result}' ({took} ms)"),
         };
         if matches!(result, "done" | "skipped" | "canceled") {

@@ -18,7 +18,7 @@ pub use update::{accept, record_of_write, reject};
 use crate::config::TARGET;
 use crate::files;
 use crate::plan::Action;
-use crate::quadlet::slice;
+use crate::quadlet::{Spec, slice};
 use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, Trial, UnitRecord, outdated};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
@@ -156,6 +156,13 @@ impl Applier<'_> {
         self.forget_links_of(&installed.facts)?;
         install::remove(&installed.folder, unit, installed.is_quadlet)?;
         if installed.is_quadlet {
+            let spec = std::fs::read(self.records.spec(unit)).ok();
+            if let Some(stays) = spec.and_then(|spec| serde_json::from_slice::<Spec>(&spec).ok()?.stays()) {
+                tracing::info!(unit = %unit, object_systemd_unit = %unit, sculler_action = "remove", "{stays}");
+            }
+            for left in [self.records.kept(unit), self.records.built(unit), self.records.recreate(unit)] {
+                at(&left, files::remove(&left))?;
+            }
             self.records.set_spec(unit, None).map_err(|error| record_failure(unit, error))?;
             // Nobody else stops a slice that holds nothing any more.
             let _ = self.systemd.stop(&slice::name(unit)).await;
@@ -344,7 +351,7 @@ impl Applier<'_> {
 /// `is_held`: whether what it comes to has to be seen, however soon it ends.
 async fn start_one(systemd: Systemd, action: Action, is_held: bool) -> Outcome {
     let since = Instant::now();
-    let Action::Start { unit, is_restart, has_history, bring_back, .. } = &action else {
+    let Action::Start { unit, is_restart, is_reload, has_history, bring_back, .. } = &action else {
         unreachable!("only starts are queued")
     };
     let result = async {
@@ -352,7 +359,10 @@ async fn start_one(systemd: Systemd, action: Action, is_held: bool) -> Outcome {
         if *has_history {
             systemd.reset_failed(unit.as_str()).await?;
         }
-        let (job, kind) = if *is_restart {
+        let (job, kind) = if *is_reload {
+            // What an older version of sculler installed has no way to reload.
+            (systemd.order("reload-or-restart", unit.as_str()).await?, JobKind::Reload)
+        } else if *is_restart {
             (systemd.restart(unit.as_str()).await?, JobKind::Restart)
         } else {
             (systemd.start(unit.as_str()).await?, JobKind::Start)

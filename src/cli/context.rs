@@ -106,6 +106,12 @@ impl Context {
         history::failed_reload(&events).filter(|event| !is_over(event)).cloned()
     }
 
+    /// In what a volume or network is not as its file says, why it was kept, and what to do.
+    pub fn kept(&self, name: &UnitName) -> Option<String> {
+        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        std::fs::read_to_string(records.kept(name)).ok()
+    }
+
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.
     pub fn machine(&self, is_full: bool) -> String {
         let id =

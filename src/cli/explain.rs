@@ -115,6 +115,9 @@ pub fn explain(
         event.reason.lines().for_each(|line| println!("    {line}"));
         println!("  what runs has not taken up its files; it will as soon as they, their owners or modes change");
     }
+    if let Some(note) = context.kept(name) {
+        println!("  {note}");
+    }
     if context.agent.is_none() {
         println!("  the agent is not running, so changes wait; run 'systemctl start sculler'");
     }

@@ -10,7 +10,7 @@ use crate::quadlet::{key_list, options};
 
 /// Every command that people type, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Change", &["submit", "load", "start", "stop", "restart", "rollback", "unload", "destroy"]),
+    ("Change", &["submit", "load", "start", "stop", "restart", "rollback", "recreate", "unload", "destroy"]),
     (
         "Look",
         &[

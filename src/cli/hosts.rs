@@ -13,13 +13,14 @@ use super::remote::{self, HERE, NO_ANSWER, Ssh, short};
 use super::table::{Cell, Listing};
 
 /// Commands that ask the agent, or read what only root may.
-const AS_ROOT: [&str; 12] = [
+const AS_ROOT: [&str; 13] = [
     "submit",
     "load",
     "start",
     "stop",
     "restart",
     "rollback",
+    "recreate",
     "unload",
     "destroy",
     "reconcile",

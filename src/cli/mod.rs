@@ -29,6 +29,7 @@ mod log;
 mod outcome;
 mod plan;
 mod reconcile;
+mod recreate;
 mod remote;
 mod render;
 mod selection;
@@ -77,6 +78,8 @@ enum Command {
     Restart(job::Units),
     /// Go back to the last good version of units
     Rollback(job::Units),
+    /// Make a volume or network anew, as its file says
+    Recreate(recreate::Recreate),
     /// Stop units and uninstall them (target state inactive)
     Unload(job::Units),
     /// Stop units and remove them with their files
@@ -200,6 +203,7 @@ impl Command {
             Self::Stop(command) => command.run(Verb::Stop),
             Self::Restart(command) => command.run(Verb::Restart),
             Self::Rollback(command) => command.run(Verb::Rollback),
+            Self::Recreate(command) => command.run(),
             Self::Unload(command) => command.run(Verb::Unload),
             Self::Destroy(command) => command.run(Verb::Destroy),
             Self::ListUnits(command) => command.run(),

@@ -146,6 +146,7 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     }
     for unit in context.memory.installed.keys() {
         wrong.extend(context.failed_reload(unit).map(|event| format!("{unit}: {}", event.done)));
+        wrong.extend(context.kept(unit).map(|note| format!("{unit}: {note}")));
     }
     // The agent and the files may say the same.
     let mut told = HashSet::new();

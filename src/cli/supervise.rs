@@ -17,6 +17,9 @@ pub struct Supervise {
     /// Remove what a killed supervisor left; for ExecStopPost= where systemd cannot do it itself
     #[arg(long)]
     clean_up: bool,
+    /// Make a volume, network or image as its file says now, while what uses it goes on; for ExecReload=
+    #[arg(long, conflicts_with_all = ["clean_up", "prepare"])]
+    reload: bool,
     /// Check that the next version could start, and pull its image, while the present one runs
     #[arg(long, value_name = "ID")]
     prepare: Option<String>,
@@ -27,7 +30,7 @@ impl Supervise {
     pub fn plain(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let (word, unit) = (arguments.next()?, arguments.next()?.into_string().ok()?);
         let is_plain = word == "supervise" && !unit.starts_with('-') && arguments.next().is_none();
-        is_plain.then_some(Self { unit: Some(unit), tidy: false, clean_up: false, prepare: None })
+        is_plain.then_some(Self { unit: Some(unit), tidy: false, clean_up: false, reload: false, prepare: None })
     }
 
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -39,6 +42,7 @@ impl Supervise {
         let ending = super::block_on(async {
             Ok(match &self.prepare {
                 Some(id) => supervise::prepare(&unit, id).await,
+                None if self.reload => supervise::reload(&unit).await,
                 None if self.clean_up => supervise::clean_up(&unit).await,
                 None => supervise::run(&unit).await,
             })

@@ -154,6 +154,35 @@ impl Engine {
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
+    /// The containers, running or not, that have a volume: their names, and the value of a label of each.
+    pub async fn containers_of_volume(
+        &self,
+        volume: &str,
+        label: &str,
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase", default)]
+        #[derive(Default)]
+        struct Row {
+            names: Vec<String>,
+            labels: Option<BTreeMap<String, String>>,
+            mounts: Vec<Mounted>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "PascalCase", default)]
+        struct Mounted {
+            name: String,
+        }
+        let filters = serde_json::json!({ "volume": [volume] }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", encoded(&filters));
+        let rows: Vec<Row> = self.send(Request::get(path)).await?.json().await?;
+        // The filter also finds what is mounted at a path of that name.
+        let rows = rows.into_iter().filter(|row| row.mounts.iter().any(|mount| mount.name == volume));
+        let name =
+            |row: &Row| row.names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default();
+        Ok(rows.map(|row| (name(&row), row.labels.and_then(|mut labels| labels.remove(label)))).collect())
+    }
+
     /// Makes a container; its ID, and what the Engine warns of.
     pub async fn create(
         &self,

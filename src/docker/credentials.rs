@@ -59,13 +59,19 @@ impl Credentials {
 
     /// `X-Registry-Auth`: JSON in the URL's alphabet of Base64.
     pub(super) fn header(&self) -> String {
-        let registry = if self.registry == "docker.io" { DOCKER_HUB } else { &self.registry };
-        let json = if self.token.is_empty() {
-            serde_json::json!({ "username": self.user, "password": self.password, "serveraddress": registry })
+        URL_SAFE.encode(self.json().to_string())
+    }
+
+    fn server(&self) -> &str {
+        if self.registry == "docker.io" { DOCKER_HUB } else { &self.registry }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        if self.token.is_empty() {
+            serde_json::json!({ "username": self.user, "password": self.password, "serveraddress": self.server() })
         } else {
-            serde_json::json!({ "identitytoken": self.token, "serveraddress": registry })
-        };
-        URL_SAFE.encode(json.to_string())
+            serde_json::json!({ "identitytoken": self.token, "serveraddress": self.server() })
+        }
     }
 }
 
@@ -77,16 +83,33 @@ pub fn credentials_from(text: &str, image: &str) -> Result<Option<Credentials>, 
     if entry.auth.is_empty() && entry.identity_token.is_empty() {
         return Ok(None);
     }
+    read(registry, entry).map(Some)
+}
+
+/// All credentials in the text of a file, for a build, which pulls what its file names.
+pub fn all_credentials_from(text: &str) -> Result<Vec<Credentials>, String> {
+    let file: File = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let names = file.auths.iter().filter(|(_, entry)| !(entry.auth.is_empty() && entry.identity_token.is_empty()));
+    names.map(|(name, entry)| read(name, entry)).collect()
+}
+
+/// `X-Registry-Config`: whom each registry is told, in the URL's alphabet of Base64.
+pub fn registry_config(credentials: &[Credentials]) -> String {
+    let entries = credentials.iter().map(|credentials| (credentials.server().to_owned(), credentials.json()));
+    URL_SAFE.encode(serde_json::Value::Object(entries.collect()).to_string())
+}
+
+fn read(registry: &str, entry: &Entry) -> Result<Credentials, String> {
     let decoded = unbase64(&entry.auth).and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = decoded.ok_or_else(|| format!("what it has for {registry} is not Base64"))?;
     // Written by some with zeros at its end.
     let (user, password) = pair.trim_end_matches('\0').split_once(':').unwrap_or_default();
-    Ok(Some(Credentials {
+    Ok(Credentials {
         user: user.into(),
         password: password.into(),
         token: entry.identity_token.clone(),
         registry: registry.into(),
-    }))
+    })
 }
 
 /// The program `docker-credential-NAME` that a file leaves an image's credentials to; its NAME.
@@ -148,6 +171,18 @@ mod tests {
             assert_eq!(unbase64(text).unwrap(), bytes.as_bytes());
         }
         assert!(unbase64("!").is_none());
+    }
+
+    #[test]
+    fn a_build_is_told_everything_that_a_file_has() {
+        let text = r#"{"auths":{"quay.io":{"auth":"YTpi"},"docker.io":{"auth":"ZTpm"},"empty.io":{}}}"#;
+        let all = all_credentials_from(text).unwrap();
+        let config: serde_json::Value =
+            serde_json::from_slice(&URL_SAFE.decode(registry_config(&all)).unwrap()).unwrap();
+        assert_eq!(config["quay.io"]["username"], "a");
+        assert_eq!(config[DOCKER_HUB]["password"], "f");
+        assert_eq!(config.as_object().unwrap().len(), 2);
+        assert!(all_credentials_from(r#"{"auths":{"quay.io":{"auth":"!"}}}"#).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::Error;
+use super::upload::{Body, Upload};
 
 /// How long the Engine may take to begin an answer, unless a request is known to take longer: it holds a container's
 /// lock while it works on it.
@@ -27,7 +28,7 @@ pub(super) struct Request {
     method: hyper::Method,
     path: String,
     headers: Vec<(HeaderName, String)>,
-    body: Bytes,
+    body: Body,
     patience: Duration,
 }
 
@@ -54,18 +55,25 @@ impl Request {
     }
 
     fn new(method: hyper::Method, path: String) -> Self {
-        Self { method, path, headers: Vec::new(), body: Bytes::new(), patience: PATIENCE }
+        Self { method, path, headers: Vec::new(), body: Body::default(), patience: PATIENCE }
     }
 
     pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| self.malformed(&error))?;
-        self.body = body.into();
+        self.body = Body::whole(body);
         self.headers.push((CONTENT_TYPE, "application/json".into()));
         Ok(self)
     }
 
     pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((HeaderName::from_static(name), value));
+        self
+    }
+
+    /// Bytes that come bit by bit.
+    pub(super) fn upload(mut self, upload: Upload, content_type: &str) -> Self {
+        self.body = Body::stream(upload);
+        self.headers.push((CONTENT_TYPE, content_type.into()));
         self
     }
 
@@ -92,7 +100,11 @@ impl Request {
         for (key, value) in &self.headers {
             builder = builder.header(key, value);
         }
-        let request = builder.body(Full::new(self.body.clone())).map_err(|error| self.malformed(&error))?;
+        let patience = self.patience;
+        let sent = self.body.sent();
+        let body = self.body;
+        let malformed = |reason: String| Error::Malformed { request: name.clone(), reason };
+        let request = builder.body(body).map_err(|error| malformed(error.to_string()))?;
         let answer = async {
             let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(error.to_string()))?;
             let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
@@ -104,9 +116,16 @@ impl Request {
             tokio::spawn(connection);
             sender.send_request(request).await.map_err(|error| unreachable(whole(&error)))
         };
-        let answer = tokio::time::timeout(self.patience, answer)
-            .await
-            .map_err(|_| unreachable(format!("no answer to {name} within {} s", self.patience.as_secs())))??;
+        let mut answer = std::pin::pin!(answer);
+        let answer = loop {
+            let before = sent();
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(answer) => break answer?,
+                // What is on its way is no silence.
+                Err(_) if sent() != before => {}
+                Err(_) => return Err(unreachable(format!("no answer to {name} within {} s", patience.as_secs()))),
+            }
+        };
         let status = answer.status();
         let api_version = answer.headers().get("api-version").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let response = Response { body: answer.into_body(), socket: socket.to_owned(), request: name, api_version };

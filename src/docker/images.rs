@@ -34,8 +34,12 @@ pub struct ImageConfig {
 /// A pull that goes on; dropping it gives it up.
 pub struct Pulling {
     messages: Messages,
-    layers: HashMap<String, Layer>,
+    layers: Layers,
 }
+
+/// What is known so far of the layers that are pulled, by ID.
+#[derive(Default)]
+pub(super) struct Layers(HashMap<String, Layer>);
 
 #[derive(Default)]
 struct Layer {
@@ -56,60 +60,74 @@ pub struct Progress {
     pub unpacked: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message {
-    #[serde(default)]
+/// A line of the answer to a pull or a build.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Message {
     id: String,
-    #[serde(default)]
     status: String,
-    #[serde(default)]
     progress_detail: Option<ProgressDetail>,
-    #[serde(default)]
     error: Option<String>,
-    #[serde(default)]
     error_detail: Option<ErrorDetail>,
+    /// Of builds: what steps print.
+    pub(super) stream: String,
+    /// Of builds: the image's ID.
+    pub(super) aux: Option<Aux>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Aux {
+    #[serde(rename = "ID")]
+    pub(super) id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ProgressDetail {
-    #[serde(default)]
     current: Option<u64>,
-    #[serde(default)]
     total: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ErrorDetail {
-    #[serde(default)]
     message: String,
+}
+
+impl Message {
+    /// Errors that come in the stream are errors.
+    pub(super) fn checked(self) -> Result<Self, Error> {
+        match (self.error_detail, &self.error) {
+            (Some(detail), _) if !detail.message.is_empty() => Err(Error::Failed(detail.message)),
+            (_, Some(error)) => Err(Error::Failed(error.clone())),
+            (error_detail, None) => Ok(Self { error_detail, ..self }),
+        }
+    }
 }
 
 impl Pulling {
     /// The next sign of life; `None` when the image is here. Errors that come in the stream are errors.
     pub async fn next(&mut self) -> Result<Option<Progress>, Error> {
         let Some(message) = self.messages.next::<Message>().await? else { return Ok(None) };
-        if let Some(detail) = message.error_detail {
-            return Err(Error::Failed(detail.message));
-        }
-        if let Some(error) = message.error {
-            return Err(Error::Failed(error));
-        }
-        self.note(message);
-        Ok(Some(self.progress()))
+        self.layers.note(&message.checked()?);
+        Ok(Some(self.layers.progress()))
     }
+}
 
-    fn note(&mut self, message: Message) {
+impl Layers {
+    /// Whether the message is about one of them.
+    pub(super) fn note(&mut self, message: &Message) -> bool {
         // The tag is told with an ID as well.
         if message.id.is_empty() || message.status.starts_with("Pulling from") {
-            return;
+            return false;
         }
-        let layer = self.layers.entry(message.id).or_default();
+        let layer = self.0.entry(message.id.clone()).or_default();
         if message.status.ends_with("complete") || message.status == "Already exists" {
             layer.current = layer.total;
-            return;
+            return true;
         }
-        let Some(detail) = message.progress_detail else { return };
+        let Some(detail) = &message.progress_detail else { return true };
         match message.status.as_str() {
             "Downloading" => {
                 layer.current = detail.current.unwrap_or(layer.current);
@@ -118,14 +136,15 @@ impl Pulling {
             "Extracting" => layer.unpacked = detail.current.unwrap_or(layer.unpacked),
             _ => {}
         }
+        true
     }
 
-    fn progress(&self) -> Progress {
-        let sum = |of: fn(&Layer) -> u64| self.layers.values().map(of).sum();
+    pub(super) fn progress(&self) -> Progress {
+        let sum = |of: fn(&Layer) -> u64| self.0.values().map(of).sum();
         Progress {
             current: sum(|layer| layer.current),
             total: sum(|layer| layer.total),
-            layers: self.layers.len(),
+            layers: self.0.len(),
             unpacked: sum(|layer| layer.unpacked),
         }
     }
@@ -162,7 +181,7 @@ impl Engine {
             request = request.header("x-registry-auth", credentials.header());
         }
         let response = self.send(request).await?;
-        Ok(Pulling { messages: Messages::new(response), layers: HashMap::new() })
+        Ok(Pulling { messages: Messages::new(response), layers: Layers::default() })
     }
 
     /// The digest that the registry has for an image now.

@@ -4,6 +4,7 @@
 //! reached by its Unix socket, with a connection for each request: at rest a supervisor holds the one that waits for its
 //! container. What is sent and read are types of our own, with the few fields that are used; hyper speaks HTTP.
 
+mod build;
 mod containers;
 mod credentials;
 mod engine;
@@ -16,14 +17,19 @@ mod service;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod upload;
 
+pub use build::{BuildQuery, Building, Output};
 pub use containers::{Container, ContainerState, Exit, UNIT_LABEL, Waiting};
-pub use credentials::{Credentials, credential_helper, credentials_from, registry_of};
+pub use credentials::{
+    Credentials, all_credentials_from, credential_helper, credentials_from, registry_config, registry_of,
+};
 pub use engine::{Engine, Facts, engine_facts};
 pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
-pub use resources::{NetworkInfo, VolumeInfo};
+pub use resources::{IpamInfo, NetworkInfo, PoolInfo, VolumeInfo};
 pub use service::{SERVICE, ServiceState, service_is_to_stop, service_state, service_state_by};
+pub use upload::{Sent, Upload, Writer, upload};
 
 use std::path::PathBuf;
 

@@ -14,8 +14,10 @@ use crate::quadlet::create::{NetworkBody, VolumeBody};
 #[serde(rename_all = "PascalCase", default)]
 pub struct VolumeInfo {
     pub name: String,
+    pub driver: String,
     /// Where its files are on the host; empty for drivers that do not tell.
     pub mountpoint: String,
+    pub options: Option<BTreeMap<String, String>>,
     pub labels: Option<BTreeMap<String, String>>,
 }
 
@@ -25,9 +27,36 @@ pub struct VolumeInfo {
 pub struct NetworkInfo {
     pub id: String,
     pub name: String,
+    pub driver: String,
+    pub internal: bool,
+    #[serde(rename = "EnableIPv6")]
+    pub enable_ipv6: bool,
+    #[serde(rename = "IPAM")]
+    pub ipam: Option<IpamInfo>,
+    pub options: Option<BTreeMap<String, String>>,
     pub labels: Option<BTreeMap<String, String>>,
     /// What is attached to it, by ID.
     pub containers: Option<BTreeMap<String, Attached>>,
+}
+
+/// `Network.IPAM`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct IpamInfo {
+    pub driver: Option<String>,
+    pub config: Option<Vec<PoolInfo>>,
+}
+
+/// `Network.IPAM.Config[]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PoolInfo {
+    #[serde(rename = "Subnet")]
+    pub subnet: String,
+    #[serde(rename = "IPRange")]
+    pub ip_range: Option<String>,
+    #[serde(rename = "Gateway")]
+    pub gateway: Option<String>,
 }
 
 /// `Network.Containers[ID]`

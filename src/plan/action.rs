@@ -143,12 +143,14 @@ pub enum Action {
         /// The unit.
         unit: UnitName,
     },
-    /// Queue a start or restart job.
+    /// Queue a start, restart or reload job.
     Start {
         /// The unit.
         unit: UnitName,
         /// Whether it is up and has to be restarted.
         is_restart: bool,
+        /// Whether a reload does instead, which stops nothing that requires it.
+        is_reload: bool,
         /// Whether systemd may hold the starts of an earlier version against it: a start limit that was hit, or is
         /// about to be by one that fails again and again.
         has_history: bool,
@@ -230,6 +232,7 @@ impl Action {
             Self::Reload { .. } => "daemon-reload",
             Self::Adopt { .. } => "adopt",
             Self::Forget { .. } => "forget",
+            Self::Start { is_reload: true, .. } => "reload",
             Self::Start { is_restart: true, .. } => "restart",
             Self::Start { .. } => "start",
             Self::Keep { .. } => "keep",

@@ -15,6 +15,12 @@ fn serves(state: Option<&UnitState>) -> bool {
     })
 }
 
+/// Whether an edit takes effect by a reload. A restart of a volume, network, image or build would stop every container that
+/// requires it, also where nothing comes of it.
+pub fn is_in_place(desired: &Desired, state: Option<&UnitState>) -> bool {
+    desired.is_made_in_place() && state.is_some_and(|state| state.active == ActiveState::Active)
+}
+
 /// What is kept of a version that gives way, and what the new one has to show.
 pub struct Succession {
     pub keeps: bool,
@@ -30,7 +36,8 @@ pub fn succession(
 ) -> Succession {
     let name = &desired.name;
     let record = situation.memory.units.get(name);
-    if desired.is_last_good {
+    // Of what is made in place, the version before is in use until the new one is there.
+    if desired.is_last_good || desired.is_made_in_place() {
         return Succession { keeps: false, trial: None };
     }
     let before = record.and_then(|record| record.trial).filter(|trial| trial.run == running);

@@ -108,7 +108,7 @@ fn change(
     if matters && succession.keeps {
         actions.push(Action::Keep { desired: desired.clone(), run: running });
     }
-    if matters && is_up && installed.facts.stop != desired.facts.stop {
+    if matters && is_up && !edit::is_in_place(desired, state) && installed.facts.stop != desired.facts.stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
         actions.push(Action::Stop {
             unit: name.clone(),
@@ -227,7 +227,11 @@ fn ran_meanwhile(started: &Started, invocation: Option<&str>) -> bool {
 }
 
 fn start(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>, cause: Cause) -> Action {
-    start_version(situation, &desired.name, desired.facts.run, state, cause)
+    let mut action = start_version(situation, &desired.name, desired.facts.run, state, cause);
+    if let Action::Start { is_reload, .. } = &mut action {
+        *is_reload = cause != Cause::Asked && edit::is_in_place(desired, state);
+    }
+    action
 }
 
 fn start_version(
@@ -240,6 +244,7 @@ fn start_version(
     Action::Start {
         unit: name.clone(),
         is_restart: state.is_some_and(UnitState::is_up),
+        is_reload: false,
         has_history: state.is_some_and(UnitState::is_in_memory),
         run,
         before: situation.observed.details.get(name).map(|details| details.invocation_id.clone()).unwrap_or_default(),

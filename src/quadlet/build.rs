@@ -60,6 +60,8 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
     let local_file = file.as_ref().filter(|file| !is_url(&file.text)).cloned();
     let Some(directory) = directory else {
         return match file {
+            // A Containerfile without a context.
+            Some(file) if is_url(&file.text) => Some((file.text, String::new())),
             Some(file) if file.text.starts_with('/') => Some((parent(&file.text), file.text)),
             Some(file) => {
                 let message = "File= is relative to the context, and there is none; add SetWorkingDirectory=unit";
@@ -89,7 +91,12 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
     let context = context.trim_end_matches('/').to_owned();
     let file = match (file, local_file) {
         (None, _) => String::new(),
-        (Some(url), None) => url.text,
+        (Some(url), None) => {
+            let message = "Docker takes a Containerfile from a URL alone, without a context; take out \
+                           SetWorkingDirectory=, or put the file beside this one";
+            fields.report(&url, message);
+            return None;
+        }
         // In a context that is fetched, and in the file's own folder, the path is as written.
         (Some(_), Some(file)) if is_url(&context) => file.text,
         (Some(_), Some(file)) if directory.text == "file" => fields.absolute(&file.text),

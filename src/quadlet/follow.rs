@@ -1,6 +1,6 @@
 //! The files that a container or a build follows.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::spec::{BindSource, Container, Request};
 use crate::host::Host;
@@ -11,12 +11,20 @@ use crate::unit::{OnChange, Unit, host_folders};
 pub fn of(unit: &Unit, request: &Request, host: &Host) -> Option<Follow> {
     let follow = match request {
         Request::Container(container) => of_container(unit, container, host)?,
-        // A build takes its time: it is done by itself only if that is asked for.
+        // A build takes its time: it is done by itself only if that is asked for. What uses the image is restarted if
+        // another one came out, which a restart of the build itself could not wait for.
         Request::Build(build) if unit.policy.on_change == Some(OnChange::Restart) => {
             let actor = Actor::Agent { check: Vec::new(), service: Vec::new() };
-            let mut follow = Follow::new(&unit.policy, host, OnChange::Restart, actor);
-            if follow.watch.is_empty() && build.context.starts_with('/') {
-                follow.watch.push(PathBuf::from(&build.context));
+            let mut follow = Follow::new(&unit.policy, host, OnChange::Reload, actor);
+            if follow.watch.is_empty() {
+                let sources = [Path::new(&build.context), Path::new(&build.file)];
+                let sources = sources.into_iter().chain(build.ignore_file.as_deref()).filter(|path| path.is_absolute());
+                sources.for_each(|path| {
+                    // What is in the context is watched with it.
+                    if !follow.watch.iter().any(|watched| path.starts_with(watched)) {
+                        follow.watch.push(path.to_owned());
+                    }
+                });
             }
             follow
         }

@@ -33,6 +33,7 @@ fn pulled(fields: &mut Fields<'_>) -> Option<spec::Image> {
         platform: super::build::platform(fields, os),
         auth_file: fields.path("AuthFile").map(Into::into),
         credentials: fields.text("Creds"),
+        built_by: None,
     };
     let tag = match fields.scalar("ImageTag") {
         Some(tag) => Some(names::image(fields, &tag)?),

@@ -54,10 +54,12 @@ pub fn text<'a>(
     let files: Vec<_> = texts.map(|text| syntax::parse(text).0).collect();
     let start = &files.first()?.last("Service", "ExecStart")?.value;
     let start = start.replacen(" supervise ", &format!(" supervise --prepare {id} "), 1);
+    // As long as the service itself has.
+    let longest = if unit_type == UnitType::Build { "infinity" } else { "90" };
     let mut text = format!(
         "# Made by sculler for an edit of {unit}, and gone when that is done.\n[Unit]\n\
          Description=The new version of {unit}\nCollectMode=inactive-or-failed\n\n[Service]\nType=oneshot\n\
-         NotifyAccess=main\nExecStart={start}\nTimeoutStartSec=90\nSyslogIdentifier=%N\n\
+         NotifyAccess=main\nExecStart={start}\nTimeoutStartSec={longest}\nSyslogIdentifier=%N\n\
          LogExtraFields=OBJECT_SYSTEMD_UNIT={unit}\n{}",
         privileges::of(unit_type)
     );

@@ -184,10 +184,17 @@ impl Source<'_> {
     fn oneshot(&self) -> String {
         let mut text = String::from("Type=oneshot\n");
         if self.unit_type == UnitType::Build {
-            text += "# A container that starts again does not wait for a build; 'systemctl restart' builds anew.\n";
+            text += "# A container that starts again does not wait for a build; 'systemctl reload' builds anew.\n";
         }
-        let _ = write!(text, "RemainAfterExit=yes\nNotifyAccess=main\nExecStart={}\n", self.supervise(""));
+        let _ = write!(
+            text,
+            "RemainAfterExit=yes\nNotifyAccess=exec\nExecStart={}\n\
+             # An edit leads to a reload: a restart would stop what requires it.\nExecReload={}\n",
+            self.supervise(""),
+            self.supervise("--reload ")
+        );
         if self.needs.is_undone {
+            text += "# Removes it only if the file says so, or is gone.\n";
             let _ = writeln!(text, "ExecStop={}", self.supervise("--clean-up "));
         }
         // Pulls and builds take what they take.

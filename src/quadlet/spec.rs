@@ -32,6 +32,25 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// What stays in the Engine when the unit is gone, and how to remove it.
+    pub fn stays(&self) -> Option<String> {
+        let images = |names: &[String]| {
+            format!("the image {} stays; 'docker image rm {}' removes it", names.join(", "), names.join(" "))
+        };
+        match &self.request {
+            Request::Volume(volume) => {
+                let name = &volume.create.name;
+                Some(format!("the volume {name} stays, with its data; 'docker volume rm {name}' removes it"))
+            }
+            Request::Image(image) => {
+                let names: Vec<String> = [&image.image].into_iter().chain(&image.tag).cloned().collect();
+                Some(images(&names))
+            }
+            Request::Build(build) => Some(images(&build.tags)),
+            Request::Container(_) | Request::Network(_) => None,
+        }
+    }
+
     /// The container that is asked for, if it is one.
     pub fn container(&self) -> Option<&Container> {
         match &self.request {
@@ -135,6 +154,9 @@ pub struct Pull {
     /// `USER:PASSWORD` of `Creds=`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<String>,
+    /// The service of the `.build` file that makes it; nobody else has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<String>,
 }
 
 /// `Pull=` and `Policy=` (podman-pull(1)).

@@ -189,7 +189,8 @@ fn needs(request: &Request) -> Needs {
             needs.maps_owners = has(|owner| matches!(owner, Owner::Map { .. }));
             needs.stop_timeout = container.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
         }
-        Request::Network(network) => needs.is_undone = network.delete_on_stop,
+        // When it stops, or when its file is gone.
+        Request::Network(_) => needs.is_undone = true,
         Request::Build(build) if build.context.starts_with('/') => {
             needs.paths.insert(build.context.clone());
         }

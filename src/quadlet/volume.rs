@@ -37,6 +37,7 @@ fn volume(fields: &mut Fields<'_>, file: &UnitName, service: &UnitName) -> Optio
             platform: None,
             auth_file: None,
             credentials: None,
+            built_by: None,
         };
         let image = image(fields)?;
         return Some(Request::Image(Image { image, pull, tag: None, all_tags: false }));

@@ -192,6 +192,12 @@ impl Desired {
         self.spec.is_some() && self.source_type().is_some_and(preparation::is_prepared)
     }
 
+    /// Whether it is no process but something that the Engine keeps: a volume, network or image.
+    pub fn is_made_in_place(&self) -> bool {
+        let made = [UnitType::Volume, UnitType::Network, UnitType::Image, UnitType::Build];
+        self.spec.is_some() && self.source_type().is_some_and(|unit_type| made.contains(&unit_type))
+    }
+
     /// The name and the text of the service that prepares it.
     pub fn preparation(&self) -> Option<(String, String)> {
         let unit_type = self.source_type().filter(|unit_type| preparation::is_prepared(*unit_type))?;

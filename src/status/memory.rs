@@ -260,6 +260,21 @@ impl RecordFiles {
         self.run.join("prepare").join(format!("{name}.pulled"))
     }
 
+    /// Which version's image a preparation has just built.
+    pub fn built(&self, name: &UnitName) -> PathBuf {
+        self.run.join("prepare").join(format!("{name}.built"))
+    }
+
+    /// In what a volume or network is not as its file says, and why it was kept.
+    pub fn kept(&self, name: &UnitName) -> PathBuf {
+        self.run.join("kept").join(name.as_str())
+    }
+
+    /// That the next start of a volume's or network's service makes it anew, by the operator's word.
+    pub fn recreate(&self, name: &UnitName) -> PathBuf {
+        self.run.join("recreate").join(name.as_str())
+    }
+
     /// Writes what a container's supervisor works from, for root alone; `None` removes it.
     pub fn set_spec(&self, name: &UnitName, spec: Option<&[u8]>) -> io::Result<()> {
         Self::write_spec(&self.spec(name), spec)

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::{Credentials, Engine, Error, Progress, credential_helper, credentials_from, registry_of};
+use crate::docker::{
+    Credentials, Engine, Error, Progress, all_credentials_from, credential_helper, credentials_from, registry_of,
+};
 use crate::quadlet::spec::{Pull, PullPolicy};
 
 use super::{Failure, advice, tell};
 
 /// How much longer systemd waits after each sign of life.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often the status line changes at most.
-const TELL_EVERY: Duration = Duration::from_millis(500);
+pub const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Between attempts, where the file does not say: twice as long after each.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -41,9 +43,12 @@ pub async fn provide_unless(
     match pull.policy {
         PullPolicy::Missing if here => Ok(()),
         PullPolicy::Never if here => Ok(()),
-        PullPolicy::Never => Err(Failure(format!(
-            "The image {image} is not here, and Pull=never keeps it from being pulled; run 'docker pull {image}'"
-        ))),
+        PullPolicy::Never => Err(Failure(match &pull.built_by {
+            Some(unit) => format!("The image {image} is not here; {unit} builds it: run 'systemctl restart {unit}'"),
+            None => format!(
+                "The image {image} is not here, and Pull=never keeps it from being pulled; run 'docker pull {image}'"
+            ),
+        })),
         PullPolicy::Newer if here => match newer(engine, image, credentials()?.as_ref()).await {
             Ok(false) => Ok(()),
             Ok(true) => pull_it(engine, image, pull, all_tags).await,
@@ -117,7 +122,8 @@ async fn attempt_it(
     Ok(())
 }
 
-fn shown(progress: &Progress) -> String {
+/// How far a pull is.
+pub fn shown(progress: &Progress) -> String {
     let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1e6);
     let layers = if progress.layers == 1 { "layer" } else { "layers" };
     let unpacking = if progress.unpacked > 0 && progress.current == progress.total { ", unpacking" } else { "" };
@@ -161,6 +167,35 @@ fn failure(image: &str, pull: &Pull, error: &Error, with_credentials: bool) -> S
 /// Root's own files, as docker and podman read them.
 const FILES: [&str; 3] =
     ["/root/.docker/config.json", "/run/containers/0/auth.json", "/root/.config/containers/auth.json"];
+
+/// Gives an image, named in any way, another name.
+pub async fn tag(engine: &Engine, image: &str, name: &str) -> Result<(), Failure> {
+    let (repository, tag) = match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, "latest"),
+    };
+    Ok(engine.tag(image, repository, tag).await?)
+}
+
+/// Everything that a build may need: those of the file, or else root's own.
+pub fn all_credentials(auth_file: Option<&Path>) -> Result<Vec<Credentials>, Failure> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+        all_credentials_from(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))
+    };
+    if let Some(path) = auth_file {
+        return read(path);
+    }
+    let mut found = Vec::new();
+    // Of two for one registry, the one that comes first counts.
+    for path in FILES.map(Path::new).into_iter().rev().filter(|path| path.exists()) {
+        match read(path) {
+            Ok(credentials) => found.extend(credentials),
+            Err(failure) => tracing::warn!("{failure}"),
+        }
+    }
+    Ok(found)
+}
 
 fn credentials(image: &str, pull: &Pull) -> Result<Option<Credentials>, Failure> {
     if let Some(pair) = &pull.credentials {

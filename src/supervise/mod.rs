@@ -6,7 +6,10 @@
 
 mod advice;
 mod at_start;
+mod build;
 mod container;
+mod dependents;
+mod difference;
 mod engine;
 mod environment;
 mod exit;
@@ -17,24 +20,30 @@ mod image;
 mod inspection;
 mod label;
 mod leftovers;
+mod network;
 mod notify_socket;
 mod owners;
 mod ports;
 mod prepare;
 mod reload;
+mod remembered;
 mod resource;
 mod secrets;
 mod signals;
 mod sources;
 mod stop;
+mod survey;
 mod tell;
 mod user;
+mod volume;
+mod words;
 
 use std::path::{Path, PathBuf};
 
 pub use inspection::{Inspection, inspect};
 pub use owners::tidy;
 pub use prepare::run as prepare;
+pub use survey::{Survey, User, allow, forbid, survey};
 
 use nix::sys::signal::{Signal, raise};
 
@@ -43,6 +52,7 @@ use crate::quadlet::Spec;
 use crate::quadlet::spec::Request;
 use crate::status::outdated;
 use crate::unit::UnitName;
+use resource::Occasion;
 
 /// The exit code for what is wrong with the request or its surroundings, not with the container (docker-run(1)).
 pub const OWN_ERROR: u8 = 125;
@@ -94,7 +104,7 @@ async fn serve(job: &Job) -> Result<Ending, Failure> {
     match &job.spec.request {
         Request::Container(container) => container::run(job, container, &mut signals).await,
         _ => tokio::select! {
-            made = resource::make(job) => made.map(|()| {
+            made = resource::make(job, Occasion::Start) => made.map(|()| {
                 made_anew(job);
                 Ending::Code(0)
             }),
@@ -114,10 +124,29 @@ fn made_anew(job: &Job) {
     }
 }
 
-/// Removes the container of `unit`, unless its supervisor ended by itself and removed it.
+/// Makes a volume, network or image anew as its file says now, as far as nothing that uses it has to be stopped for it.
+pub async fn reload(unit: &str) -> Ending {
+    let result = async {
+        let job = job(unit)?;
+        resource::make(&job, Occasion::Reload).await.map(|()| made_anew(&job))
+    };
+    match result.await {
+        Ok(()) => Ending::Code(0),
+        Err(failure) => {
+            tell::failure(&failure);
+            Ending::Code(OWN_ERROR)
+        }
+    }
+}
+
+/// Removes what is not to stay when `unit` has stopped: the container that a killed supervisor left, the network that goes
+/// with its service.
 pub async fn clean_up(unit: &str) -> Ending {
     let result = async {
         let job = job(unit)?;
+        if job.spec.container().is_none() {
+            return resource::undo(&job).await;
+        }
         match engine::if_up(&job.socket).await {
             Some(engine) => leftovers::remove_all(&engine, &job.spec.unit).await,
             // Whoever starts the unit again removes it.

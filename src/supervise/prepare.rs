@@ -13,7 +13,7 @@ use crate::status::RecordFiles;
 use crate::unit::UnitName;
 
 use super::{
-    Ending, Failure, Job, OWN_ERROR, at_start, container, engine, image, label, leftovers, owners, ports, tell,
+    Ending, Failure, Job, OWN_ERROR, at_start, build, container, engine, image, label, leftovers, owners, ports, tell,
 };
 
 /// The label of the container that is made to see whether the Engine takes it; it never runs.
@@ -64,8 +64,12 @@ async fn prepare(job: &Job, unit: &UnitName) -> Result<(), Failure> {
     };
     match &job.spec.request {
         Request::Container(spec) => prepare_container(job, unit, &engine, spec).await,
-        Request::Image(spec) => image::provide(&engine, &spec.image, &spec.pull, spec.all_tags).await,
-        Request::Build(_) | Request::Volume(_) | Request::Network(_) => Ok(()),
+        Request::Image(spec) => {
+            image::provide(&engine, &spec.image, &spec.pull, spec.all_tags).await?;
+            remember_pull(unit, job)
+        }
+        Request::Build(spec) => build::prepare(job, &engine, spec).await,
+        Request::Volume(_) | Request::Network(_) => Ok(()),
     }
 }
 

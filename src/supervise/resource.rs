@@ -1,97 +1,129 @@
 //! Volumes, networks, images and builds: oneshot services.
 
+use std::path::Path;
+
 use crate::docker::Engine;
-use crate::quadlet::spec::{Image, Network, Request, Volume};
+use crate::quadlet::spec::{Build, Image, Request};
 
-use super::{Failure, Job, engine, image, label, tell};
+use super::{Failure, Job, build, dependents, engine, image, network, remembered, tell, volume};
 
-/// Makes what the spec asks for, if it is not there.
-pub async fn make(job: &Job) -> Result<(), Failure> {
+/// On which occasion a resource is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Its service starts: nothing that requires it is up.
+    Start,
+    /// Its file changed, or somebody reloads it; what requires it goes on.
+    Reload,
+}
+
+/// Makes what the spec asks for, as far as it is not there already.
+pub async fn make(job: &Job, occasion: Occasion) -> Result<(), Failure> {
     let engine = engine::when_up(&job.socket).await;
-    match &job.spec.request {
+    // Whatever is wrong with it is found out anew.
+    let result = match &job.spec.request {
         Request::Container(_) => Err(Failure("a container is no oneshot request".into())),
-        Request::Volume(volume) => make_volume(job, &engine, volume).await,
-        Request::Network(network) => make_network(job, &engine, network).await,
-        Request::Image(image) => provide_image(&engine, image).await,
-        Request::Build(_) => Err(Failure("builds are not there yet; build the image by 'docker build'".into())),
+        Request::Volume(spec) => volume::make(job, &engine, spec, occasion).await,
+        Request::Network(spec) => network::make(job, &engine, spec, occasion).await,
+        Request::Image(spec) => provide_image(job, &engine, spec, occasion).await,
+        Request::Build(spec) => provide_build(job, &engine, spec, occasion).await,
+    };
+    match &result {
+        Ok(Made { text, note }) => {
+            remembered::keep_note(&job.spec, note.as_deref());
+            match note {
+                Some(note) => tracing::warn!("{note}"),
+                None => tracing::info!("{text}"),
+            }
+            tell::status(note.as_ref().unwrap_or(text));
+        }
+        // Of a start that failed, systemd itself tells.
+        Err(failure) if occasion == Occasion::Reload => remembered::keep_note(&job.spec, Some(&failure.to_string())),
+        Err(_) => remembered::keep_note(&job.spec, None),
+    }
+    result.map(|_| ())
+}
+
+/// Takes away, when the service stops, what is not to stay.
+pub async fn undo(job: &Job) -> Result<(), Failure> {
+    match &job.spec.request {
+        Request::Network(spec) => {
+            // The file is removed before its unit is stopped for good.
+            let is_gone = !job.spec.source.exists();
+            if !spec.delete_on_stop && !is_gone {
+                return Ok(());
+            }
+            match engine::if_up(&job.socket).await {
+                Some(engine) => network::remove(job, &engine, spec).await,
+                None => {
+                    let name = &spec.create.name;
+                    tracing::warn!("Docker is down, so network {name} stays; 'docker network rm {name}' removes it");
+                    Ok(())
+                }
+            }
+        }
+        _ => Ok(()),
     }
 }
 
-async fn make_volume(job: &Job, engine: &Engine, volume: &Volume) -> Result<(), Failure> {
-    let name = &volume.create.name;
-    if let Some(found) = engine.volume(name).await? {
-        let labels = found.labels.unwrap_or_default();
-        if labels.get(label::UNIT) == Some(&job.spec.unit) && labels.get(label::RUN) != Some(&job.spec.run.to_string())
-        {
-            let text = format!(
-                "The volume {name} was made by an older version of the file and is kept as it is, with its data; to \
-                 make it anew and empty, stop what uses it and run 'docker volume rm {name} && systemctl restart {}'",
-                job.spec.unit
-            );
-            tracing::warn!("{text}");
-            tell::status(&text);
-            return Ok(());
-        }
-        tell::status(&format!("Volume {name} is there"));
-        return Ok(());
-    }
-    let mut body = volume.create.clone();
-    body.labels.extend(label::of(&job.spec));
-    let made = engine.create_volume(&body).await?;
-    if volume.uid.is_some() || volume.gid.is_some() {
-        if made.mountpoint.is_empty() {
-            return Err(Failure(format!(
-                "UID= and GID=: the driver of volume {name} does not tell where its files are"
-            )));
-        }
-        std::os::unix::fs::lchown(&made.mountpoint, volume.uid, volume.gid)
-            .map_err(|error| Failure(format!("the owner of {} cannot be set: {error}", made.mountpoint)))?;
-    }
-    tell::status(&format!("Volume {name} was made"));
-    Ok(())
+/// What became of a resource.
+#[derive(Debug)]
+pub struct Made {
+    /// For the status line.
+    pub text: String,
+    /// In what it is not as its file says, and what to do about it.
+    pub note: Option<String>,
 }
 
-async fn make_network(job: &Job, engine: &Engine, network: &Network) -> Result<(), Failure> {
-    let name = &network.create.name;
-    if let Some(found) = engine.network(name).await? {
-        let labels = found.labels.unwrap_or_default();
-        let is_ours = labels.get(label::UNIT) == Some(&job.spec.unit);
-        if !is_ours || labels.get(label::RUN) == Some(&job.spec.run.to_string()) {
-            tell::status(&format!("Network {name} is there"));
-            return Ok(());
-        }
-        let attached: Vec<String> =
-            found.containers.unwrap_or_default().into_values().map(|container| container.name).collect();
-        if !attached.is_empty() {
-            let text = format!(
-                "The network {name} was made by an older version of the file and is kept, since {} is attached to it; \
-                 to make it anew, stop that and run 'systemctl restart {}'",
-                attached.join(", "),
-                job.spec.unit
-            );
-            tracing::warn!("{text}");
-            tell::status(&text);
-            return Ok(());
-        }
-        tracing::info!("removing network {name}, which an older version of the file made");
-        engine.remove_network(name).await?;
+impl Made {
+    /// It is as its file says.
+    pub fn as_wanted(text: impl Into<String>) -> Self {
+        Self { text: text.into(), note: None }
     }
-    let mut body = network.create.clone();
-    body.labels.extend(label::of(&job.spec));
-    engine.create_network(&body).await?;
-    tell::status(&format!("Network {name} was made"));
-    Ok(())
+
+    /// It is not.
+    pub fn otherwise(note: impl Into<String>) -> Self {
+        Self { text: String::new(), note: Some(note.into()) }
+    }
 }
 
-async fn provide_image(engine: &Engine, spec: &Image) -> Result<(), Failure> {
-    image::provide(engine, &spec.image, &spec.pull, spec.all_tags).await?;
+/// The file that makes a resource, as commands take its name.
+pub fn file_name(job: &Job) -> String {
+    let name = job.spec.source.file_name().map(Path::new).map(|name| name.display().to_string());
+    name.unwrap_or_else(|| job.spec.unit.clone())
+}
+
+async fn provide_image(job: &Job, engine: &Engine, spec: &Image, occasion: Occasion) -> Result<Made, Failure> {
+    let name = spec.tag.as_ref().unwrap_or(&spec.image);
+    let before = id(engine, name).await?;
+    image::provide(engine, &spec.image, &super::prepare::pull_of(job, &spec.pull), spec.all_tags).await?;
     if let Some(tag) = &spec.tag {
-        let (repository, tag) = match tag.rsplit_once(':') {
-            Some((repository, tag)) if !tag.contains('/') => (repository, tag),
-            _ => (tag.as_str(), "latest"),
-        };
-        engine.tag(&spec.image, repository, tag).await?;
+        image::tag(engine, &spec.image, tag).await?;
     }
-    tell::status(&format!("Image {} is here", spec.image));
-    Ok(())
+    let made = Made::as_wanted(format!("Image {name} is here"));
+    // Of all tags nobody knows which one is meant.
+    match id(engine, name).await? {
+        Some(id) if occasion == Occasion::Reload && before.is_some_and(|before| before != id) => {
+            dependents::restart_onto(job, engine, std::slice::from_ref(name), &id).await;
+            Ok(made)
+        }
+        _ => Ok(made),
+    }
+}
+
+async fn provide_build(job: &Job, engine: &Engine, spec: &Build, occasion: Occasion) -> Result<Made, Failure> {
+    let id = match build::prepared(job, engine).await? {
+        Some(id) => id,
+        None => build::build(job, engine, spec).await?,
+    };
+    build::tag(engine, spec, &id).await?;
+    if occasion == Occasion::Reload {
+        dependents::restart_onto(job, engine, &spec.tags, &id).await;
+    }
+    let name = spec.tags.first().map(String::as_str).unwrap_or_default();
+    let short = id.trim_start_matches("sha256:").get(..12).unwrap_or(&id);
+    Ok(Made::as_wanted(format!("Image {name} is built ({short})")))
+}
+
+async fn id(engine: &Engine, image: &str) -> Result<Option<String>, Failure> {
+    Ok(engine.image(image).await?.map(|image| image.id))
 }

@@ -8,6 +8,7 @@ mod host;
 
 mod boot;
 mod bootstrap;
+mod builds;
 mod bus;
 mod by_hand;
 mod cloud_init;

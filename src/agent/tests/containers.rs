@@ -71,7 +71,7 @@ fn another_name_of_a_volume_restarts_the_containers_that_use_it() {
         assert_eq!(done(&model), (texts(&["start data-volume.service", "start web.service"]), 0));
         model.write("data.volume", "[Volume]\nVolumeName=other\n[X-Fleet]\nGlobal=true\n");
         agent.change().await;
-        assert_eq!(done(&model), (texts(&["restart data-volume.service", "restart web.service"]), 0));
+        assert_eq!(done(&model), (texts(&["reload data-volume.service", "restart web.service"]), 0));
         agent.stop().await;
     });
 }
@@ -149,6 +149,40 @@ fn a_preparation_is_given_up_when_the_file_changes_again() {
         model.finish("web.service");
         agent.change().await;
         assert_eq!(done(&model).0, ["restart web.service"]);
+        agent.stop().await;
+    });
+}
+
+#[test]
+fn an_edit_of_what_containers_require_stops_none_of_them() {
+    paused(async {
+        let model = Model::default();
+        let agent = Running::start(&model);
+        let network = |lines: &str| format!("[Network]\n{lines}[X-Fleet]\nGlobal=true\n");
+        model.write("web.container", &container("Network=lan.network\n"));
+        model.write("lan.network", &network(""));
+        agent.change().await;
+        done(&model);
+        model.write("lan.network", &network("Internal=yes\n"));
+        agent.change().await;
+        assert_eq!(done(&model), (texts(&["reload lan-network.service"]), 0));
+        // How it stops is another matter, and none for now.
+        model.write("lan.network", &network("Internal=yes\n[Service]\nTimeoutStopSec=5\n"));
+        agent.change().await;
+        assert_eq!(done(&model), (texts(&["reload lan-network.service"]), 1));
+        // What the file says now is recorded: another agent has nothing to do.
+        agent.task.abort();
+        let agent = Running::start(&model);
+        agent.change().await;
+        assert_eq!(done(&model).0, Vec::<String>::new());
+        // Somebody who asks for a restart gets one.
+        agent.wish("lan-network.service", super::Wish::Restart).await;
+        assert_eq!(done(&model).0, ["restart lan-network.service"]);
+        // One that is down is started.
+        model.stop_by_hand(&name("lan-network.service"));
+        model.write("lan.network", &network(""));
+        agent.change().await;
+        assert_eq!(done(&model).0, ["start lan-network.service"]);
         agent.stop().await;
     });
 }

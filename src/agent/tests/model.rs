@@ -184,7 +184,7 @@ impl State {
             // A supervisor reads the spec that is there when it starts.
             let spec = installed.filter(|installed| installed.is_quadlet).map(|installed| installed.facts.run);
             unit.runs = spec.or(unit.loaded).filter(|_| result == "done");
-            if result != "dependency" && result != "skipped" {
+            if !matches!(result, "dependency" | "skipped") && kind != JobKind::Reload {
                 unit.invocations += 1;
             }
             unit.was_stopped = false;
@@ -290,10 +290,14 @@ impl State {
                 self.memory.started.remove(unit);
                 self.memory.units.remove(unit);
             }
-            Action::Start { unit, is_restart, run, before, bring_back, .. } => {
+            Action::Start { unit, is_restart, is_reload, run, before, bring_back, .. } => {
                 let started = Started { run: *run, before: before.clone(), progress: Progress::Announced };
                 self.memory.started.insert(unit.clone(), started);
-                let kind = if *is_restart { JobKind::Restart } else { JobKind::Start };
+                let kind = match (is_reload, is_restart) {
+                    (true, _) => JobKind::Reload,
+                    (false, true) => JobKind::Restart,
+                    (false, false) => JobKind::Start,
+                };
                 let job = self.queue(unit, kind);
                 for other in bring_back {
                     self.queue(&UnitName::parse(other).unwrap(), JobKind::Start);

@@ -200,15 +200,28 @@ impl Translation<'_> {
             Some(nanoseconds) => u64::try_from(nanoseconds / 1000).ok(),
             None => self.not_a(&value, quantities::DURATION),
         });
+        let built_by = self.built_by();
+        if let (Some(PullPolicy::Always | PullPolicy::Newer), Some(_)) = (policy, &built_by)
+            && let Some(value) = self.values.scalar("Pull")
+        {
+            self.values.refuse::<()>(&value, "what a .build file makes is in no registry; leave Pull= out");
+        }
         Pull {
-            policy: policy.unwrap_or_default(),
+            policy: if built_by.is_some() { PullPolicy::Never } else { policy.unwrap_or_default() },
             // containers.conf(5)
             retries: retries.unwrap_or(3),
             retry_delay_usec: delay,
             platform: None,
             auth_file: None,
             credentials: None,
+            built_by,
         }
+    }
+
+    /// The service that builds the image.
+    fn built_by(&mut self) -> Option<String> {
+        let value = self.values.scalar("Image").filter(|value| value.text.ends_with(".build"))?;
+        Some(self.context.others.find(&value.text).ok()?.service.to_string())
     }
 
     fn reload(&mut self) -> Option<Reload> {

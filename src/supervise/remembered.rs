@@ -1,0 +1,91 @@
+//! What supervisors leave for each other and for `sculler status`, below /run.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use super::prepare::records;
+use crate::files;
+use crate::quadlet::Spec;
+use crate::unit::{Digest, UnitName};
+
+/// What the operator allowed for one start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recreation {
+    /// Data may be lost.
+    pub delete_data: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Built {
+    run: Digest,
+    image: String,
+}
+
+/// A preparation built this image for this version.
+pub fn keep_built(spec: &Spec, image: &str) -> Result<(), Failure> {
+    let path = records().built(&name(spec)?);
+    let built = Built { run: spec.run, image: image.to_owned() };
+    write(&path, &serde_json::to_vec(&built).unwrap_or_default())
+}
+
+/// The image that a preparation built for this version, once.
+pub fn take_built(spec: &Spec) -> Option<String> {
+    let path = records().built(&name(spec).ok()?);
+    let built: Built = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    let _ = files::remove(&path);
+    (built.run == spec.run).then_some(built.image)
+}
+
+/// Says for `sculler status` in what a resource is not as its file says; `None`: in nothing any more.
+pub fn keep_note(spec: &Spec, text: Option<&str>) {
+    let Ok(unit) = name(spec) else { return };
+    let path = records().kept(&unit);
+    let result = match text {
+        Some(text) => write_for_all(&path, text.as_bytes()),
+        None => files::remove(&path).map_err(|error| Failure(format!("{}: {error}", path.display()))),
+    };
+    if let Err(failure) = result {
+        tracing::warn!("{failure}");
+    }
+}
+
+/// Allows the next start of a service to make its resource anew.
+pub fn allow_recreation(unit: &UnitName, recreation: Recreation) -> Result<(), Failure> {
+    write(&records().recreate(unit), &serde_json::to_vec(&recreation).unwrap_or_default())
+}
+
+/// Takes that back; true if nobody has made use of it.
+pub fn forbid_recreation(unit: &UnitName) -> bool {
+    std::fs::remove_file(records().recreate(unit)).is_ok()
+}
+
+/// What was allowed for this start, once.
+pub fn take_recreation(spec: &Spec) -> Option<Recreation> {
+    let path = records().recreate(&name(spec).ok()?);
+    let text = std::fs::read(&path).ok()?;
+    let _ = files::remove(&path);
+    serde_json::from_slice(&text).ok()
+}
+
+fn name(spec: &Spec) -> Result<UnitName, Failure> {
+    UnitName::parse(&spec.unit).map_err(|error| Failure(format!("'{}' is not the name of a unit: {error}", spec.unit)))
+}
+
+fn write(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    let written =
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| files::replace_for(path, text, true));
+    written.map_err(|error| Failure(format!("{}: {error}", path.display())))
+}
+
+/// Commands of users who are not root read it, too.
+fn write_for_all(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let written = path.parent().map_or(Ok(()), |folder| {
+        std::fs::create_dir_all(folder)?;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+    });
+    let written = written.and_then(|()| files::replace(path, text));
+    written.map_err(|error| Failure(format!("{}: {error}", path.display())))
+}
