@@ -246,20 +246,6 @@ impl Engine {
         self.send(Request::post(format!("/containers/{id}/kill?signal={}", encoded(signal)))).await?.end().await
     }
 
-    /// Freezes a container's processes.
-    pub async fn pause(&self, id: &str) -> Result<(), Error> {
-        self.send(Request::post(format!("/containers/{id}/pause"))).await?.end().await
-    }
-
-    /// Lets a container's processes go on; one that is not frozen is fine.
-    pub async fn unpause(&self, id: &str) -> Result<(), Error> {
-        match self.send(Request::post(format!("/containers/{id}/unpause"))).await {
-            Ok(response) => response.end().await,
-            Err(error) if error.is_conflict() => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Removes a container, whatever its state, and its anonymous volumes. One that is gone is fine.
     pub async fn remove(&self, id: &str) -> Result<(), Error> {
         let request = Request::delete(format!("/containers/{}?v=true&force=true", encoded(id)));

@@ -14,7 +14,7 @@ use super::owners::{self, Owners};
 use super::prepare::pull_of;
 use super::reload::Trial;
 use super::signals::Signals;
-use super::{Ending, Failure, Job, at_start, engine, exit, image, label, reload, secrets, sources, stop, tell};
+use super::{Ending, Failure, Job, at_start, engine, exit, freezer, image, label, reload, secrets, stop, tell};
 
 /// How long a reload may go on after the container's end.
 const LAST_RELOAD: Duration = Duration::from_secs(5);
@@ -28,6 +28,7 @@ struct Started {
 
 /// Runs the container of a spec until it ends.
 pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<Ending, Failure> {
+    freezer::thaw_leftover(&job.directory);
     let started = {
         // A stop does not wait for a pull; what begins with the creation is over soon, and is not left half done.
         let (engine, found, owners) = tokio::select! {
@@ -38,7 +39,7 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
             }
         };
         match found {
-            Found::Adoptable(container) => adopt(job, engine, *container).await?,
+            Found::Adoptable(container) => adopt(engine, *container).await?,
             Found::Outdated(leftovers) => start(job, spec, engine, &leftovers, owners.as_ref()).await?,
         }
     };
@@ -60,8 +61,7 @@ async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found, Option<O
 }
 
 /// Takes over what an earlier supervisor of this unit started.
-async fn adopt(job: &Job, engine: Engine, container: Inspected) -> Result<Started, Failure> {
-    sources::thaw_leftover(job, &engine, &container.id).await;
+async fn adopt(engine: Engine, container: Inspected) -> Result<Started, Failure> {
     let waiting = engine.wait(&container.id, false).await?;
     tracing::info!("container {} runs already; it goes on", short(&container.id));
     Ok(Started { engine, container, waiting })

@@ -14,6 +14,7 @@ mod engine;
 mod environment;
 mod exit;
 mod follow;
+mod freezer;
 mod health;
 mod host_user;
 mod image;
@@ -147,6 +148,7 @@ pub async fn clean_up(unit: &str) -> Ending {
         if job.spec.container().is_none() {
             return resource::undo(&job).await;
         }
+        freezer::thaw_leftover(&job.directory);
         match engine::if_up(&job.socket).await {
             Some(engine) => leftovers::remove_all(&engine, &job.spec.unit).await,
             // Whoever starts the unit again removes it.

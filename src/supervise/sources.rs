@@ -1,6 +1,5 @@
 //! Bind sources that were replaced on the host are replaced in the running container.
 
-use std::fs;
 use std::time::Instant;
 
 use crate::docker::Engine;
@@ -8,11 +7,8 @@ use crate::mounts::identity::Identity;
 use crate::mounts::swap::{self, Failure, Mounted, Outcome, Way};
 use crate::quadlet::spec::{BindSource, Container, Owner};
 
+use super::freezer::Frozen;
 use super::{Job, owners, user};
-
-/// A container that is frozen while its mounts are exchanged has this file in the supervisor's folder: whoever finds it
-/// thaws the container.
-const FROZEN: &str = "frozen";
 
 /// Why sources are not followed.
 pub enum Stuck {
@@ -54,12 +50,15 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
         (0..outcomes.len()).filter(|&index| outcomes[index] == Err(Failure::NeedsFreeze)).collect();
     if !waiting.is_empty() {
         let these: Vec<Mounted> = waiting.iter().map(|&index| mounts[index].clone()).collect();
-        let frozen = Frozen::freeze(job, engine, id).await?;
+        let frozen = Frozen::freeze(&job.directory, &container).await;
+        let frozen =
+            frozen.map_err(|error| format!("the container cannot be frozen for an exchange of mounts: {error}"))?;
         let over = replace(&container, &these, Way::Over).await;
-        frozen.thaw().await?;
-        waiting.into_iter().zip(over?).for_each(|(index, outcome)| outcomes[index] = outcome);
+        drop(frozen);
+        waiting.iter().zip(over?).for_each(|(&index, outcome)| outcomes[index] = outcome);
     }
     let mut replaced = Vec::new();
+    let frozen = if waiting.is_empty() { "" } else { ", which was frozen meanwhile" };
     for (mount, outcome) in mounts.iter().zip(outcomes) {
         let source = mount.source.display();
         match outcome {
@@ -69,7 +68,10 @@ pub async fn follow(job: &Job, engine: &Engine, id: &str, spec: &Container) -> R
             }
             Ok(Outcome::Replaced) => {
                 let took = begin.elapsed().as_millis();
-                tracing::info!("{source} was replaced, and {} in the container with it ({took} ms)", mount.target);
+                tracing::info!(
+                    "{source} was replaced, and {} in the container with it{frozen} ({took} ms)",
+                    mount.target
+                );
                 replaced.push(mount.target.clone());
             }
             Err(failure) => return Err(Stuck::NeedsStart(format!("{source} was replaced, but {failure}"))),
@@ -119,41 +121,5 @@ async fn replace(
         Ok(Ok(outcomes)) => Ok(outcomes),
         Ok(Err(error)) => Err(format!("the container's mounts cannot be reached: {error}")),
         Err(error) => Err(error.to_string()),
-    }
-}
-
-/// A container that does not move.
-struct Frozen<'a> {
-    job: &'a Job,
-    engine: &'a Engine,
-    id: &'a str,
-}
-
-impl<'a> Frozen<'a> {
-    async fn freeze(job: &'a Job, engine: &'a Engine, id: &'a str) -> Result<Self, String> {
-        let cannot = |error: &dyn std::fmt::Display| format!("the container cannot be frozen for it: {error}");
-        fs::create_dir_all(&job.directory).map_err(|error| cannot(&error))?;
-        fs::write(job.directory.join(FROZEN), id).map_err(|error| cannot(&error))?;
-        engine.pause(id).await.map_err(|error| cannot(&error))?;
-        Ok(Self { job, engine, id })
-    }
-
-    async fn thaw(self) -> Result<(), String> {
-        thaw(self.job, self.engine, self.id).await.map_err(|error| format!("the container cannot be thawed: {error}"))
-    }
-}
-
-async fn thaw(job: &Job, engine: &Engine, id: &str) -> Result<(), crate::docker::Error> {
-    engine.unpause(id).await?;
-    let _ = fs::remove_file(job.directory.join(FROZEN));
-    Ok(())
-}
-
-/// Thaws a container that an earlier supervisor froze and did not live to thaw.
-pub async fn thaw_leftover(job: &Job, engine: &Engine, id: &str) {
-    if fs::read_to_string(job.directory.join(FROZEN)).is_ok_and(|frozen| frozen == id)
-        && let Err(error) = thaw(job, engine, id).await
-    {
-        tracing::warn!("the container was frozen by a supervisor that was killed, and cannot be thawed: {error}");
     }
 }

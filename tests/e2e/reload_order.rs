@@ -1,7 +1,7 @@
 //! What a reload of a container does, in which order, and what is held against it.
 
 use crate::agent::SOON;
-use crate::host::Host;
+use crate::host::{Host, Suite};
 
 /// A container of that name with more lines in `[Container]` and `[X-Sculler]`.
 fn container(name: &str, lines: &str, policy: &str) -> String {
@@ -34,46 +34,55 @@ impl Host {
 
 #[test]
 fn before_linux_6_5_the_container_is_frozen_for_an_exchange() {
-    let host = Host::boot("frozen").docker().with_agent();
-    host.sh("mkdir -p /srv/dir /etc/systemd/system/own.service.d; echo one > /srv/file; echo one > /srv/dir/f");
-    // uname(2) says 2.6 to it.
-    host.write(
-        "/etc/systemd/system/own.service.d/kernel.conf",
-        "[Service]\nLockPersonality=no\nSystemCallFilter=personality\nExecStart=\n\
-         ExecStart=/usr/bin/setarch --uname-2.6 /usr/bin/sculler supervise %n\n",
-    );
-    // It would see that nothing is there for a moment.
-    let lines = "Volume=/srv/file:/file:ro\nVolume=/srv/dir:/dir:ro\n\
-                 Exec=/bin/busybox sh -c \"while :; do read v < /file || echo gap; read v < /dir/f || echo gap; done\"";
-    host.put_followed("own", &container("own", lines, ""));
-    let process = host.process("own");
-    // The Engine itself keeps the last 256 events alone.
-    host.sh("systemd-run -q --unit=pauses -p StandardOutput=file:/run/pauses docker events --filter event=pause");
-    let shows = |path: &str, text: &str| {
-        let line = format!("docker exec own /bin/busybox cat {path}");
-        host.wait_until(text, SOON, || host.try_sh(&line).stdout.trim() == text);
-    };
-    for word in ["two", "three"] {
-        host.sh(&format!("echo {word} > /srv/new; mv /srv/new /srv/file"));
-        shows("/file", word);
-    }
-    host.sh("mkdir /srv/next; echo two > /srv/next/f; mv /srv/dir /srv/old; mv /srv/next /srv/dir");
-    shows("/dir/f", "two");
-    host.wait_results("own.service", &["done", "done", "done"]);
-    assert_eq!(host.read("/run/pauses").lines().count(), 3);
-    for path in ["/file", "/dir/f"] {
-        let refused = host.try_sh(&format!("docker exec own /bin/busybox touch {path}"));
-        assert!(refused.stderr.contains("Read-only file system"), "{refused}");
-    }
-    let mounts = host.sh("cat /proc/$(docker inspect -f '{{.State.Pid}}' own)/mountinfo");
-    let own: Vec<&str> = mounts.lines().filter(|line| line.contains(" /file ") || line.contains(" /dir ")).collect();
-    assert!(own.len() == 2 && own.iter().all(|line| !line.contains("shared:")), "{mounts}");
+    for suite in [Suite::Trixie, Suite::Bookworm] {
+        let host = Host::boot("frozen").suite(suite).docker().with_agent();
+        host.sh("mkdir -p /srv/dir /etc/systemd/system/own.service.d; echo one > /srv/file; echo one > /srv/dir/f");
+        // uname(2) says 2.6 to it.
+        host.write(
+            "/etc/systemd/system/own.service.d/kernel.conf",
+            "[Service]\nLockPersonality=no\nSystemCallFilter=personality\nExecStart=\n\
+             ExecStart=/usr/bin/setarch --uname-2.6 /usr/bin/sculler supervise %n\n",
+        );
+        // It would see that nothing is there for a moment.
+        let lines = "Volume=/srv/file:/file:ro\nVolume=/srv/dir:/dir:ro\n\
+                     Exec=/bin/busybox sh -c \"while :; do read v < /file || echo gap; read v < /dir/f || echo gap; done\"";
+        host.put_followed("own", &container("own", lines, ""));
+        let process = host.process("own");
+        // Commands on their way into the container are caught as well, and go on.
+        let shows = |path: &str, text: &str| {
+            let line = format!("docker exec own /bin/busybox cat {path}");
+            host.wait_until(text, SOON, || host.try_sh(&line).stdout.trim() == text);
+        };
+        for word in ["two", "three", "four", "five", "six"] {
+            host.sh(&format!("echo {word} > /srv/new; mv /srv/new /srv/file"));
+            shows("/file", word);
+        }
+        host.sh("mkdir /srv/next; echo two > /srv/next/f; mv /srv/dir /srv/old; mv /srv/next /srv/dir");
+        shows("/dir/f", "two");
+        host.wait_results("own.service", &["done"; 6]);
+        let told = || host.sh("journalctl --sync; journalctl -u own -o cat");
+        assert_eq!(told().matches("which was frozen meanwhile").count(), 6);
+        for path in ["/file", "/dir/f"] {
+            let refused = host.try_sh(&format!("docker exec own /bin/busybox touch {path}"));
+            assert!(refused.stderr.contains("Read-only file system"), "{refused}");
+        }
+        let mounts = host.sh("cat /proc/$(docker inspect -f '{{.State.Pid}}' own)/mountinfo");
+        let own: Vec<&str> =
+            mounts.lines().filter(|line| line.contains(" /file ") || line.contains(" /dir ")).collect();
+        assert!(own.len() == 2 && own.iter().all(|line| !line.contains("shared:")), "{mounts}");
 
-    // A supervisor that was killed meanwhile leaves it frozen to the next one.
-    host.sh("docker pause own; docker inspect -f '{{.Id}}' own | tr -d '\\n' > /run/sculler/containers/own.service/frozen; systemctl kill -s KILL own");
-    host.wait_until("it is thawed", SOON, || host.sh("docker inspect -f '{{.State.Paused}}' own") == "false\n");
-    assert_eq!(host.process("own"), process);
-    assert!(!host.sh("journalctl --sync; journalctl -u own -o cat").lines().any(|line| line == "gap"));
+        // A supervisor that was killed meanwhile leaves it frozen to the next one, which takes it over, or removes it.
+        host.sh("file=/sys/fs/cgroup$(cut -d: -f3 /proc/$(docker inspect -f '{{.State.Pid}}' own)/cgroup)/cgroup.freeze; \
+                 echo 1 > $file; printf '%s\\n0' $file > /run/sculler/containers/own.service/frozen; systemctl kill -s KILL own");
+        host.wait_until("it goes on", SOON, || {
+            !host.exists("/run/sculler/containers/own.service/frozen")
+                && host.try_sh("docker exec own /bin/busybox true").ok()
+        });
+        if suite == Suite::Trixie {
+            assert_eq!(host.process("own"), process);
+        }
+        assert!(!told().lines().any(|line| line == "gap"));
+    }
 }
 
 #[test]
