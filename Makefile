@@ -27,6 +27,7 @@ HOST = tests/host/host
 SERVICES = sculler.service sculler-bootstrap.service sculler-sync.service sculler-tidy.service
 
 .DEFAULT_GOAL := build
+include packaging/packages.mk
 .PHONY: build binary generated target setup demo test unit-test e2e-test lint bench install install-fleetctl clean
 
 build: binary generated
@@ -107,8 +108,6 @@ endif
 
 install-fleetctl: install
 	ln -sf sculler $(DESTDIR)$(PREFIX)/bin/fleetctl
-
-include packaging/packages.mk
 
 clean:
 	cargo clean

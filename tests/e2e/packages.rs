@@ -118,7 +118,7 @@ fn what_runs_goes_on_through_upgrade_removal_purge_and_back() {
         host.put("web.container", WEB);
         host.wait_active("plain.service");
         host.wait_active("web.service");
-        host.wait_enabled("plain.service");
+        ["plain.service", "quick.service", "web.service"].iter().for_each(|unit| host.wait_enabled(unit));
         let units = ["plain.service", "web.service"].map(|unit| (unit, host.invocation(unit)));
         let container = host.sh("docker ps -q --no-trunc");
         let are_untouched = || {
