@@ -58,6 +58,9 @@ const NOTIFY_RELOAD: u32 = 253;
 /// `RestartMode=direct`.
 const RESTART_MODE: u32 = 254;
 
+/// `RestartForceExitStatus=` for `Type=oneshot`: 252 refuses such a service.
+const ONESHOT_RESTART: u32 = 257;
+
 /// Annotations, by which the container's scope is bound to its service.
 const ANNOTATIONS: ApiVersion = ApiVersion(1, 43);
 
@@ -166,11 +169,13 @@ impl Source<'_> {
         let stop = SHORTEST_STOP.max(self.needs.stop_timeout.saturating_add(STOP_MARGIN));
         let _ = write!(
             text,
-            "NotifyAccess=main\nExecStart={}\nKillMode=mixed\nTimeoutStopSec={stop}\nSyslogIdentifier=%N\n\
-             # By this signal it ends when Docker went away; the next start waits for Docker.\n\
-             RestartForceExitStatus=SIGUSR2\n",
+            "NotifyAccess=main\nExecStart={}\nKillMode=mixed\nTimeoutStopSec={stop}\nSyslogIdentifier=%N\n",
             self.supervise("")
         );
+        if !is_oneshot(self.merged) || platform.systemd >= ONESHOT_RESTART {
+            text += "# By this signal it ends when Docker went away; the next start waits for Docker.\n\
+                     RestartForceExitStatus=SIGUSR2\n";
+        }
         if is_bound(platform) {
             text += "# A supervisor that was killed comes back to its container.\nRestartMode=direct\n";
         } else {
