@@ -8,8 +8,9 @@ use anyhow::{Context as _, bail};
 
 use super::import_sources as sources;
 use super::submission::warn_of_sync;
-use super::{UsageError, diff};
+use super::{UsageError, block_on, diff};
 use crate::config;
+use crate::docker::{self, Engine};
 use crate::files;
 use crate::host::MachineId;
 use crate::import::{Fate, Import as Imported, Placement, compose, fleet, podman};
@@ -188,7 +189,10 @@ impl To {
             );
         }
         let is_private = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|metadata| files::is_private(&metadata));
-        let is_private = import.sources.iter().chain(more_sources).any(is_private);
+        let is_private = import.sources.iter().chain(&import.copied).chain(more_sources).any(is_private);
+        if let Some(project) = import.project.as_ref().filter(|_| self.output.is_none()) {
+            refuse_while_running(project)?;
+        }
         self.write(import, &folder, is_private)?;
         Ok(code)
     }
@@ -227,6 +231,26 @@ impl To {
             println!("{}", path.display());
         }
         Ok(())
+    }
+}
+
+/// What Compose runs has the names and ports that the units are to have.
+fn refuse_while_running(project: &str) -> anyhow::Result<()> {
+    let socket = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?.docker_socket;
+    let found = block_on(async {
+        // Connecting would start a Docker that is down.
+        if docker::service_state().await != docker::ServiceState::Up {
+            return Ok(Vec::new());
+        }
+        Ok(Engine::connect(&socket).await?.containers_with("com.docker.compose.project", project).await?)
+    });
+    match found {
+        Ok(containers) if !containers.is_empty() => bail!(
+            "nothing is written: containers of the project {project} are still there ({}), with the names that those of the units get; run \
+             'docker compose -p {project} down', which keeps the volumes, then this again",
+            containers.len()
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -137,6 +137,12 @@ fn placed(unit: &CoreosUnit, places: &Places, steps: &mut Steps, errors: &mut Ve
             verb.word()
         ));
     }
+    if unit.command.is_none() && !unit.enable && UnitName::parse(name).is_ok_and(|name| !name.is_template()) {
+        say(format!(
+            "{name}: no command starts it here, and sculler starts what is in the unit directory; 'sculler stop {name}' \
+             afterwards keeps it from that"
+        ));
+    }
     let content = unit.content.clone().unwrap_or_default();
     let Ok(unit_name) = UnitName::parse(name) else { return };
     let path = places.unit_dir.join(name);

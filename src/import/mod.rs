@@ -33,6 +33,10 @@ pub struct Import {
     pub notes: Vec<Note>,
     /// The files that places number.
     pub sources: Vec<PathBuf>,
+    /// Further files whose content is in what was made.
+    pub copied: Vec<PathBuf>,
+    /// Of a Compose file: the project, whose containers have to go first.
+    pub project: Option<String>,
     /// What behaves differently here whatever the files say.
     pub differences: Vec<String>,
 }
@@ -52,7 +56,7 @@ impl Import {
 /// A file of the unit directory as a unit, with everything that is wrong with it whatever the host.
 fn read(name: UnitName, file: TextFile, drop_ins: Vec<Arc<TextFile>>) -> Unit {
     let unit = Unit::read(name, Arc::new(file), drop_ins);
-    if unit.name.unit_type().is_quadlet() { quadlet::complete(unit, |_| Vec::new()) } else { unit }
+    if unit.name.unit_type().is_quadlet() { quadlet::verified(quadlet::complete(unit, |_| Vec::new())) } else { unit }
 }
 
 /// The errors that a file would have in the unit directory.

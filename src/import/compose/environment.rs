@@ -1,6 +1,6 @@
 //! `environment:` and `env_file:`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::log::{Log, key_place, place};
 use super::service::Service;
@@ -31,7 +31,16 @@ pub fn environment<'a>(service: &mut Service<'a>, entry: &'a Entry, _: &mut top:
     }
 }
 
+/// The values that files give: as Compose reads them, and as a container's environment file is read.
+#[derive(Default)]
+struct Values {
+    before: Variables,
+    now: Variables,
+}
+
 pub fn env_file<'a>(service: &mut Service<'a>, entry: &'a Entry, _: &mut top::Used, log: &mut Log) {
+    let mut values = Values::default();
+    let mut read = Vec::new();
     for item in log.list(&entry.value, "env_file") {
         let (path, is_required, is_raw) = match item.map() {
             None => (log.text(item, "env_file"), true, false),
@@ -47,9 +56,10 @@ pub fn env_file<'a>(service: &mut Service<'a>, entry: &'a Entry, _: &mut top::Us
         };
         match (service.project.read)(Path::new(path)) {
             Ok(text) => {
-                if !is_raw {
-                    compare(path, &text, item, service.project.variables, log);
+                if let Err((line, message)) = values.add(&text, is_raw, service.project.variables) {
+                    log.say(place(item), Fate::NotMapped, format!("{path}:{line}: {message}"));
                 }
+                read.push(PathBuf::from(path));
             }
             Err(_) if !is_required => {
                 log.say(place(item), Fate::Dropped, format!("{path}: it is not required, and not there"));
@@ -61,27 +71,42 @@ pub fn env_file<'a>(service: &mut Service<'a>, entry: &'a Entry, _: &mut top::Us
         }
         service.set("EnvironmentFile", Grammar::Arguments, path, place(item), log);
     }
+    differences(service, entry, &values, read, log);
 }
 
-/// Compose takes quotes off and replaces variables; a container's environment file is taken as it stands.
-fn compare(path: &str, text: &str, item: &Node, variables: &Variables, log: &mut Log) {
-    let Ok(before) = dotenv::parse(text, variables) else {
-        log.say(place(item), Fate::NotMapped, format!("{path}: Compose cannot read it; write NAME=VALUE lines"));
-        return;
+/// Compose takes quotes, blanks and comments off and replaces variables; here each line of the file counts as it stands. What
+/// would have another value is written down, which counts more than the file.
+fn differences(service: &mut Service<'_>, entry: &Entry, values: &Values, read: Vec<PathBuf>, log: &mut Log) {
+    let own = service.get("environment");
+    let differs = |(name, value): &(&String, &String)| {
+        values.now.get(*name) != Some(value) && own.and_then(|own| own.get(name)).is_none()
     };
-    let mut now = Variables::new();
-    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    for (name, value) in lines.filter_map(|line| line.split_once('=')) {
-        now.insert(name.trim_end().to_owned(), value.to_owned());
+    let found: Vec<(&String, &String)> = values.before.iter().filter(differs).collect();
+    if found.is_empty() {
+        return;
     }
-    let differing: Vec<&str> =
-        before.iter().filter(|(name, value)| now.get(*name) != Some(value)).map(|(name, _)| name.as_str()).collect();
-    if !differing.is_empty() {
-        let message = format!(
-            "{path}: {} would have another value, since Compose takes quotes, blanks and comments off and replaces variables, \
-             and here each line counts as it stands: write NAME=VALUE plainly",
-            differing.join(", ")
-        );
-        log.say(place(item), Fate::NotMapped, message);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let message = format!(
+        "env_file: {} {} written as Environment=, with the value of this import: Compose took quotes, blanks and comments off and \
+         replaced variables, and here each line of the file counts as it stands. Written plainly there, NAME=VALUE, it needs no \
+         such line",
+        names.join(", "),
+        if names.len() == 1 { "is" } else { "are" }
+    );
+    log.say(key_place(entry), Fate::Note, message);
+    for (name, value) in found {
+        service.set("Environment", Grammar::Arguments, &format!("{name}={value}"), key_place(entry), log);
+    }
+    log.copied.extend(read);
+}
+
+impl Values {
+    fn add(&mut self, text: &str, is_raw: bool, variables: &Variables) -> Result<(), dotenv::Mistake> {
+        let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let plain = lines.filter_map(|line| line.split_once('='));
+        let plain: Variables = plain.map(|(name, value)| (name.trim_end().to_owned(), value.to_owned())).collect();
+        self.before.extend(if is_raw { plain.clone() } else { dotenv::parse(text, variables)? });
+        self.now.extend(plain);
+        Ok(())
     }
 }

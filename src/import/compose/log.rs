@@ -13,6 +13,8 @@ pub struct Log {
     pub files: Vec<PathBuf>,
     /// What Compose itself would refuse.
     pub errors: Vec<Finding>,
+    /// Files beside them whose content is in what is made.
+    pub copied: Vec<PathBuf>,
     /// What is not simply taken over.
     pub notes: Vec<Note>,
 }

@@ -86,12 +86,12 @@ pub fn import(
     let folder = sources.first().and_then(|source| source.path.parent()).unwrap_or(Path::new("/"));
     let import = root.and_then(|root| {
         let project = Project::new(&root, folder, variables, options, read, &mut log)?;
-        Some(project.translate(&root, &mut log))
+        let (files, differences) = project.translate(&root, &mut log);
+        Some((files, differences, project.name))
     });
-    let Some((files, differences)) = import.filter(|_| log.errors.is_empty()) else {
+    let Some((files, mut differences, project)) = import.filter(|_| log.errors.is_empty()) else {
         return Err(log.errors);
     };
-    let mut differences = differences;
     if !taken.is_empty() {
         let names: Vec<&str> = taken.iter().map(String::as_str).collect();
         differences.push(format!(
@@ -102,7 +102,8 @@ pub fn import(
     log.notes.sort_by_key(|note| note.place);
     // What services have in common is said once.
     log.notes.dedup();
-    Ok(Import { files, notes: log.notes, sources: log.files, differences })
+    let Log { notes, files: sources, copied, .. } = log;
+    Ok(Import { files, notes, sources, copied, project: Some(project), differences })
 }
 
 /// Reads a file and replaces its variables.
