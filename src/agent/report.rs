@@ -224,6 +224,7 @@ impl Reporter {
                             units.len()
                         );
                     }
+                    Action::Reject { .. } => tell!(warn, unit, action.word(), took_ms = took, "{action}"),
                     _ if unit.is_empty() => {
                         info!(sculler_action = action.word(), took_ms = took, "{action} ({took} ms)")
                     }

@@ -115,7 +115,9 @@ impl Applier<'_> {
             Action::Remove { unit } => self.remove(unit).await,
             Action::Write { desired, outdates, runs, trial, .. } => self.write(desired, *outdates, *runs, *trial),
             Action::Reload { .. } => self.systemd.reload().await.map(|()| Done::Finished).map_err(Failure::from),
-            Action::Adopt { unit, run } => self.record_started(unit, Some(Started::done(*run))),
+            Action::Adopt { unit, run, before } => {
+                self.record_started(unit, Some(Started::done_after(*run, before.clone())))
+            }
             Action::Forget { unit } => self.forget(unit),
             Action::Keep { desired, run } => self.keep(desired, *run).await,
             Action::Trust { unit } => self.trust(unit).await,

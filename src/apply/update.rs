@@ -98,6 +98,7 @@ impl Applier<'_> {
     pub(super) fn begin_trial(&mut self, desired: &Desired, trial: Option<Trial>) -> Result<Done, Failure> {
         let name = &desired.name;
         let record = self.memory.units.get(name).cloned().unwrap_or_default();
+        let trial = trial.map(|trial| Trial { since: seconds_now() as u64, ..trial });
         let next = record_of_write(&record, desired, trial);
         if next == record { Ok(Done::Finished) } else { self.record_unit(name, Some(next)) }
     }

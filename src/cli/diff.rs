@@ -41,7 +41,7 @@ impl Diff {
                 bail!("{name} is neither installed nor in {}", context.settings.unit_dir.display());
             }
             let old = installed.map(|installed| installed_files(&name, installed)).transpose()?.unwrap_or_default();
-            let new = match (unit, directory.resolution.desired.get(&name)) {
+            let new = match (unit, directory.resolution.of_file(&name)) {
                 (Some(unit), Some(desired)) if unit.service.is_some() => rendered_files(unit, desired),
                 (Some(unit), None) if unit.service.is_some() => {
                     bail!("{} makes no unit here; see 'sculler explain'", unit.name)

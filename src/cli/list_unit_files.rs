@@ -39,7 +39,7 @@ impl ListUnitFiles {
             let unit = directory.unit(verdict);
             let is_global = unit.is_some_and(|unit| unit.placement.is_global());
             let description = unit.map(|unit| description(unit)).unwrap_or_default();
-            let digest = match directory.resolution.desired.get(name) {
+            let digest = match directory.resolution.of_file(name) {
                 Some(desired) => Some(desired.digest),
                 // What another host makes of a Quadlet file is for that host to say.
                 None => unit

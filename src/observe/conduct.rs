@@ -30,6 +30,8 @@ pub struct Conduct {
     pub was_stopped: bool,
     /// What it said last, or how it ended; empty if there is nothing to tell.
     pub end: String,
+    /// Of a container: since when the Engine runs, in seconds since 1970. What ended with the Engine did not end by itself.
+    pub engine_since: Option<u64>,
     /// What the health checks of its container say; `None` if it has none.
     pub health: Option<Health>,
 }
@@ -61,8 +63,16 @@ pub async fn of(
     let is_container = installed.is_some_and(|installed| {
         installed.source.extension().and_then(|suffix| suffix.to_str()) == Some(UnitType::Container.suffix())
     });
-    let health = if is_container && state.is_up() { health(systemd, name, socket).await } else { None };
-    Ok(Conduct { health, ..judged(state, details, process) })
+    let conduct = judged(state, details, process);
+    if !is_container {
+        return Ok(conduct);
+    }
+    let engine_since = match conduct.restarts {
+        0 => None,
+        _ => systemd.details(SERVICE).await.ok().map(|details| details.active_at / 1_000_000),
+    };
+    let health = if state.is_up() { health(systemd, name, socket).await } else { None };
+    Ok(Conduct { health, engine_since, ..conduct })
 }
 
 fn judged(state: &UnitState, details: Details, process: Process) -> Conduct {
@@ -75,6 +85,7 @@ fn judged(state: &UnitState, details: Details, process: Process) -> Conduct {
         came_up: came_up(&details),
         was_stopped: was_stopped(&details, &process),
         end: end(&process),
+        engine_since: None,
         health: None,
         invocation_id: details.invocation_id,
     }

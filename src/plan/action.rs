@@ -137,6 +137,8 @@ pub enum Action {
         unit: UnitName,
         /// [`crate::unit::Facts::run`] of what runs.
         run: Digest,
+        /// The invocation ID of the run before, if this version has not run yet; else empty.
+        before: String,
     },
     /// Forget the records of a unit that is neither wanted nor installed.
     Forget {
@@ -254,6 +256,9 @@ impl fmt::Display for Action {
             Self::Stop { unit, cause, .. } | Self::Start { unit, cause, .. } => {
                 write!(f, "{word} {unit}: {}", cause.as_str())
             }
+            Self::Write { desired, .. } if desired.is_last_good => {
+                write!(f, "{word} the last good version of {}", desired.name)
+            }
             Self::Write { desired, cause, .. } => {
                 write!(f, "{word} {} from {}: {}", desired.name, desired.source.display(), cause.as_str())
             }
@@ -270,7 +275,9 @@ impl fmt::Display for Action {
             }
             Self::Keep { desired, .. } => write!(f, "{word} the present version of {}, to go back to", desired.name),
             Self::Trust { unit } => write!(f, "{word} the new version of {unit}: it has stayed up"),
-            Self::Reject { unit, reason, .. } => write!(f, "{word} the new version of {unit}: {reason}"),
+            Self::Reject { unit, reason, .. } => {
+                write!(f, "{word} the new version of {unit}, so that the one before comes back: {reason}")
+            }
             Self::Forgive { unit } => write!(f, "{word} the file of {unit}: it is not the one that was rolled back"),
             Self::Prepare { desired } => {
                 write!(f, "{word} {} from {}, while the old version runs", desired.name, desired.source.display())

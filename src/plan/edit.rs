@@ -60,7 +60,7 @@ pub fn succession(
         Some(trial) => trial.was_up,
         None => is_up || is_stopped_for_it,
     };
-    Succession { keeps, trial: is_tried.then_some(Trial { run: desired.facts.run, was_up }) }
+    Succession { keeps, trial: is_tried.then_some(Trial { run: desired.facts.run, was_up, since: 0 }) }
 }
 
 /// Whether the last good version of a unit has to be brought up.

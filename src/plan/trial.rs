@@ -97,6 +97,15 @@ fn of_unit(situation: &Situation<'_>, desired: &Desired, trial: Trial) -> Verdic
         return Verdict::Open(None);
     }
     let has_job = situation.jobs.contains_key(name) || state.job.is_some();
+    let is_of_before = |started: &Started| started.is_done() && started.before == conduct.invocation_id;
+    if !has_job && !state.is_up() && !conduct.invocation_id.is_empty() && started.is_some_and(is_of_before) {
+        // All that can be seen is of the run before: a condition kept it from starting, or nobody wanted it up.
+        let is_skipped = trial.was_up && desired.is_launched() && state.active == ActiveState::Inactive;
+        return match is_skipped {
+            true => Verdict::Bad("a condition of it does not hold, so systemd skipped it".to_owned()),
+            false => Verdict::Open(None),
+        };
+    }
     of_run(name, state, conduct, started, has_job, trial, desired.update.trial)
 }
 
@@ -119,7 +128,11 @@ fn of_run(
     if started.is_some_and(|started| !started.is_done()) {
         return Verdict::Open(None);
     }
-    if conduct.restarts > 0 || state.sub.starts_with("auto-restart") {
+    // A supervisor whose Engine went down is waiting for the Engine.
+    let is_restarting =
+        state.sub.starts_with("auto-restart") && conduct.engine_since.is_none_or(|since| since < trial.since);
+    let is_restarted = conduct.restarts > 0 && conduct.engine_since.is_none_or(|since| since < trial.since);
+    if is_restarted || is_restarting {
         let end = if conduct.up_for.is_none() { conduct.end.as_str() } else { "" };
         return Verdict::Bad(sentence(end, "it ended, and systemd started it again"));
     }
@@ -136,16 +149,6 @@ fn of_run(
         ActiveState::Failed if conduct.was_stopped => Verdict::Open(None),
         ActiveState::Failed => Verdict::Bad(sentence(&conduct.end, "it failed")),
         ActiveState::Inactive if !is_service => Verdict::Open(None),
-        // A condition kept it from starting: all of this is about the run before.
-        ActiveState::Inactive
-            if trial.was_up && started.is_some_and(|started| started.before == conduct.invocation_id) =>
-        {
-            match conduct.invocation_id.is_empty() {
-                // systemd has forgotten it.
-                true => Verdict::Open(None),
-                false => Verdict::Bad("a condition of it does not hold, so systemd skipped it".to_owned()),
-            }
-        }
         ActiveState::Inactive if conduct.was_stopped => Verdict::Open(None),
         ActiveState::Inactive if conduct.is_oneshot && !conduct.invocation_id.is_empty() => Verdict::Good,
         ActiveState::Inactive if !conduct.came_up => Verdict::Open(None),

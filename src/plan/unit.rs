@@ -151,10 +151,11 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         return Decision::default();
     }
     let details = situation.observed.details.get(name);
-    let adopt = || Decision {
-        actions: vec![Action::Adopt { unit: name.clone(), run: desired.facts.run }],
+    let adopt_after = |before: String| Decision {
+        actions: vec![Action::Adopt { unit: name.clone(), run: desired.facts.run, before }],
         ..Decision::default()
     };
+    let adopt = || adopt_after(String::new());
     let started = situation.memory.started.get(name);
     let is_asked_for = is_asked_for(situation, name, Some(state));
     let cause = match started {
@@ -177,7 +178,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     };
     let is_wanted = desired.is_launched() || edit::comes_back(situation, desired);
     if !state.is_up() && !is_wanted && !is_asked_for {
-        return adopt();
+        return adopt_after(details.map(|details| details.invocation_id.clone()).unwrap_or_default());
     }
     if let Some(blocked) = masked(Some(state)) {
         return Decision::blocked(blocked);
@@ -188,8 +189,10 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     }
     let start = start(situation, desired, Some(state), cause);
     let was_changed = started.is_some_and(|started| started.run != desired.facts.run);
-    // What was written while it was down and nobody wanted it up may not have reached PID 1 yet.
-    let is_outdated = (is_asked_for || started.is_none()) && details.is_some_and(|details| details.needs_reload);
+    // What was written while it was down and nobody wanted it up, or by an agent that was killed then, may not have
+    // reached PID 1 yet.
+    let is_unread = is_asked_for || started.is_none_or(|started| !started.is_done());
+    let is_outdated = is_unread && details.is_some_and(|details| details.needs_reload);
     let needs_reload = is_outdated || was_changed && state.is_in_memory();
     Decision { actions: vec![start], needs_reload, ..Decision::default() }
 }

@@ -49,6 +49,11 @@ impl Started {
         Self { run, before: String::new(), progress: Progress::Done }
     }
 
+    /// The same, where the run with the invocation ID `before` was another version's.
+    pub fn done_after(run: Digest, before: String) -> Self {
+        Self { before, ..Self::done(run) }
+    }
+
     /// A version that is to be started.
     pub fn pending(run: Digest) -> Self {
         Self { run, before: String::new(), progress: Progress::Pending }
@@ -90,6 +95,8 @@ pub struct Trial {
     pub run: Digest,
     /// Whether what it took the place of was up: then its own end is a fault, however well it ended.
     pub was_up: bool,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
 }
 
 /// A version of a file in whose place the last good one runs.

@@ -274,7 +274,9 @@ pub struct Details {
     pub started_at: u64,
     /// When it last became active, in microseconds of the monotonic clock; 0: never.
     pub active_since: u64,
-    /// When it last ceased to be active, likewise.
+    /// When it last became active, in microseconds since 1970.
+    pub active_at: u64,
+    /// When it last ceased to be active, in microseconds of the monotonic clock.
     pub active_until: u64,
     /// Whether a file of it is newer than what PID 1 holds.
     pub needs_reload: bool,
@@ -336,6 +338,7 @@ impl Details {
         let mut number = |key: &str| all.remove(key).and_then(|value| u64::try_from(value).ok()).unwrap_or_default();
         let (active_since, active_until) =
             (number("ActiveEnterTimestampMonotonic"), number("ActiveExitTimestampMonotonic"));
+        let active_at = number("ActiveEnterTimestamp");
         let started_at = number("InactiveExitTimestampMonotonic");
         let has_run = started_at != 0 || active_since != 0;
         let needs_reload =
@@ -358,6 +361,7 @@ impl Details {
             has_run,
             started_at,
             active_since,
+            active_at,
             active_until,
             needs_reload,
             dependents,

@@ -235,7 +235,7 @@ fn a_unit_that_fails_again_and_again_is_mended_at_any_moment_of_it() {
     let unit = |command: &str| {
         format!(
             "[Service]\nExecStart={command}\nRestart=always\nRestartSec=20ms\n\n[Unit]\nStartLimitIntervalSec=1h\n\
-             StartLimitBurst=3\n\n[X-Fleet]\nGlobal=true\n"
+             StartLimitBurst=3\n\n[X-Fleet]\nGlobal=true\n[X-Sculler]\nRollback=no\n"
         )
     };
     for round in 0..10 {

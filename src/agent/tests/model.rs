@@ -283,8 +283,8 @@ impl State {
                 let of_version = |job: &(UnitName, Digest)| job.0 == *unit && job.1 == *version;
                 self.preparing.retain(|_, job| !of_version(job));
             }
-            Action::Adopt { unit, run } => {
-                self.memory.started.insert(unit.clone(), Started::done(*run));
+            Action::Adopt { unit, run, before } => {
+                self.memory.started.insert(unit.clone(), Started::done_after(*run, before.clone()));
             }
             Action::Forget { unit } => {
                 self.memory.started.remove(unit);

@@ -306,3 +306,26 @@ fn what_happened_is_written_down() {
         agent.stop().await;
     });
 }
+
+#[test]
+fn a_held_edit_of_a_container_is_prepared_once() {
+    paused(async {
+        let model = Model::default();
+        let agent = Running::start(&model);
+        let text = |lines: &str| {
+            format!("[Container]\nImage=nginx:1\n{lines}[X-Fleet]\nGlobal=true\n[X-Sculler]\nOnUpdate=hold\n")
+        };
+        model.write("web.container", &text(""));
+        agent.change().await;
+        seconds(40).await;
+        model.write("web.container", &text("Environment=A=1\n"));
+        agent.change().await;
+        agent.change().await;
+        assert_eq!(done(&model), ["start web.service"]);
+        assert_eq!(model.state().prepared, 1);
+        agent.wish("web.service", Wish::Start).await;
+        assert_eq!(done(&model), ["restart web.service"]);
+        assert_eq!(model.state().prepared, 1);
+        agent.stop().await;
+    });
+}
