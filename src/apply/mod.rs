@@ -162,7 +162,12 @@ impl Applier<'_> {
             if let Some(stays) = spec.and_then(|spec| serde_json::from_slice::<Spec>(&spec).ok()?.stays()) {
                 tracing::info!(unit = %unit, object_systemd_unit = %unit, sculler_action = "remove", "{stays}");
             }
-            for left in [self.records.kept(unit), self.records.built(unit), self.records.recreate(unit)] {
+            for left in [
+                self.records.kept(unit),
+                self.records.built(unit),
+                self.records.failed_build(unit),
+                self.records.recreate(unit),
+            ] {
                 at(&left, files::remove(&left))?;
             }
             self.records.set_spec(unit, None).map_err(|error| record_failure(unit, error))?;

@@ -272,6 +272,11 @@ impl RecordFiles {
         self.run.join("prepare").join(format!("{name}.built"))
     }
 
+    /// Which version could not be built.
+    pub fn failed_build(&self, name: &UnitName) -> PathBuf {
+        self.run.join("prepare").join(format!("{name}.failed"))
+    }
+
     /// In what a volume or network is not as its file says, and why it was kept.
     pub fn kept(&self, name: &UnitName) -> PathBuf {
         self.run.join("kept").join(name.as_str())

@@ -1,6 +1,7 @@
 //! What supervisors leave for each other and for `sculler status`, below /run.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::Failure;
 use super::prepare::records;
 use crate::files;
 use crate::quadlet::Spec;
+use crate::status::seconds_now;
 use crate::unit::{Digest, UnitName};
 
 /// What the operator allowed for one start.
@@ -25,7 +27,9 @@ struct Built {
 
 /// A preparation built this image for this version.
 pub fn keep_built(spec: &Spec, image: &str) -> Result<(), Failure> {
-    let path = records().built(&name(spec)?);
+    let unit = name(spec)?;
+    let path = records().built(&unit);
+    let _ = files::remove(&records().failed_build(&unit));
     let built = Built { run: spec.run, image: image.to_owned() };
     write(&path, &serde_json::to_vec(&built).unwrap_or_default())
 }
@@ -36,6 +40,38 @@ pub fn take_built(spec: &Spec) -> Option<String> {
     let built: Built = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
     let _ = files::remove(&path);
     (built.run == spec.run).then_some(built.image)
+}
+
+/// A build that failed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FailedBuild {
+    run: Digest,
+    /// Of its context.
+    pub fingerprint: String,
+    pub reason: String,
+    time: f64,
+}
+
+impl FailedBuild {
+    /// How long ago it was.
+    pub fn age(&self) -> Duration {
+        Duration::try_from_secs_f64(seconds_now() - self.time).unwrap_or(Duration::MAX)
+    }
+}
+
+/// This version could not be built.
+pub fn keep_failed_build(spec: &Spec, fingerprint: String, reason: &str) {
+    let failed = FailedBuild { run: spec.run, fingerprint, reason: reason.to_owned(), time: seconds_now() };
+    let text = serde_json::to_vec(&failed).unwrap_or_default();
+    if let Err(failure) = name(spec).and_then(|unit| write(&records().failed_build(&unit), &text)) {
+        tracing::warn!("{failure}");
+    }
+}
+
+/// The last build of this very version, if it failed.
+pub fn failed_build(spec: &Spec) -> Option<FailedBuild> {
+    let text = std::fs::read(records().failed_build(&name(spec).ok()?)).ok()?;
+    serde_json::from_slice(&text).ok().filter(|failed: &FailedBuild| failed.run == spec.run)
 }
 
 /// Says for `sculler status` in what a resource is not as its file says; `None`: in nothing any more.

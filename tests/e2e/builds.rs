@@ -2,6 +2,7 @@
 
 use crate::agent::{SOON, UNITS};
 use crate::host::{Done, Host, Suite};
+use crate::pulls::{HTPASSWD, PRIVATE, PRIVATE_SETTINGS};
 
 const SUITES: [Suite; 2] = [Suite::Trixie, Suite::Bookworm];
 
@@ -107,7 +108,7 @@ fn a_build_is_an_image_and_its_containers_follow_it() {
 
         // Another image.
         host.put("app.build", &build(&lines("blue", "Retry=1"), follows));
-        let before = host.wait_restarted("web.service", &before);
+        let mut before = host.wait_restarted("web.service", &before);
         host.wait_until("the container has the new image", SOON, || host.shown("/colour") == "blue");
         host.settle();
         host.assert_untouched("web.service", &before);
@@ -119,6 +120,18 @@ fn a_build_is_an_image_and_its_containers_follow_it() {
         assert!(host.sh("sculler explain app.build").contains("the old version runs on"));
         host.assert_untouched("web.service", &before);
         assert_eq!(host.id("{{.Id}}", "localhost/app"), image);
+        if suite == Suite::Trixie {
+            // It is tried again and again, and built again only if the context is another one.
+            let steps = || host.journal_of("app-build").matches("RUN exit 3").count();
+            let tries = || host.journal_of("app-build").matches("Starting sculler-prepare-").count();
+            let (before_steps, before_tries) = (steps(), tries());
+            host.wait_until("it is tried again", SOON, || tries() > before_tries + 1);
+            assert_eq!(steps(), before_steps);
+            host.write("/srv/app/page", "one again\n");
+            host.wait_until("it is built again", SOON * 2, || steps() > before_steps);
+            // The version that is installed takes the context up, too.
+            before = host.wait_restarted("web.service", &before);
+        }
         host.put("app.build", &build(&lines("blue", "Retry=1"), follows));
         host.wait_fine();
 
@@ -135,7 +148,7 @@ fn a_build_is_an_image_and_its_containers_follow_it() {
         // What is left out is no change.
         host.write("/srv/app/cache/x", "other");
         host.wait_until("it is built anew", SOON, || {
-            host.journal_of("app-build").contains("/srv/app/cache/x changed: app-build.service was reloaded")
+            host.journal_of("app-build").contains("reloaded (/srv/app/cache/x changed)")
         });
         host.assert_untouched("web.service", &before);
 
@@ -348,4 +361,49 @@ fn networks_that_go_with_their_services_and_images_with_tags() {
     assert!(has("lan"));
     let told = host.journal_of("lan-network");
     assert!(told.contains("network lan stays, since foreign is attached to it; 'docker network rm lan'"), "{told}");
+}
+
+#[test]
+fn base_images_of_private_registries_and_builds_that_are_stopped() {
+    let host = Host::boot("base").docker().with_agent();
+    host.write("/run/htpasswd", HTPASSWD);
+    host.write("/run/private.yml", PRIVATE_SETTINGS);
+    host.sh("systemd-run -q docker-registry serve /run/private.yml");
+    host.wait_until("the registry asks who is there", SOON, || {
+        host.try_sh(&format!("curl -s -o /dev/null -w '%{{http_code}}' http://{PRIVATE}/v2/")).stdout == "401"
+    });
+    // core:secret
+    let login = format!("{{\"auths\": {{\"{PRIVATE}\": {{\"auth\": \"Y29yZTpzZWNyZXQ=\"}}}}}}");
+    host.write("/etc/sculler/login.json", &login);
+    host.make_dir("/srv/base");
+    host.write("/srv/base/Dockerfile", &format!("FROM {PRIVATE}/library/busybox\nRUN echo from afar > /page\n"));
+    let build = |name: &str, lines: &str| {
+        let text = format!("[Build]\nImageTag={name}\nSetWorkingDirectory=/srv/base\nRetry=0\n{lines}\n{SELECT}");
+        host.put(&format!("{name}.build"), &text);
+    };
+    build("denied", "");
+    host.wait_for_unit("denied-build.service", "ActiveState", "failed", SOON);
+    let text = host.text("denied-build.service");
+    assert!(text.contains("run 'docker login' as root, or AuthFile="), "{text}");
+    build("named", "AuthFile=/etc/sculler/login.json");
+    host.wait_active("named-build.service");
+    assert_eq!(host.sh("docker run --rm named cat /page").trim(), "from afar");
+
+    // All tags of a repository.
+    host.sh("for tag in 1 2; do docker tag named 127.0.0.1:5000/many:$tag; docker push -q 127.0.0.1:5000/many:$tag; \
+         docker image rm 127.0.0.1:5000/many:$tag; done");
+    host.put("many.image", &format!("[Image]\nImage=127.0.0.1:5000/many\nAllTags=yes\n{SELECT}"));
+    host.wait_active("many-image.service");
+    for tag in ["1", "2"] {
+        assert!(!host.id("{{.Id}}", &format!("127.0.0.1:5000/many:{tag}")).is_empty(), "{tag}");
+    }
+
+    // A stop in the middle leaves nothing behind; a build that is stuck ends by TimeoutStartSec=.
+    host.write("/srv/base/Dockerfile", "FROM busybox\nRUN echo begins; sleep 1000\n");
+    build("slow", "");
+    host.wait_until("the step runs", SOON, || host.text("slow-build.service").contains("step 2/2: RUN"));
+    host.wait_told_by_status("slow-build.service: start under way");
+    host.sh("systemctl stop slow-build");
+    host.wait_until("no container of the build is left", SOON, || host.sh("docker ps -q").is_empty());
+    assert_eq!(host.property("slow-build.service", "Result"), "success");
 }

@@ -8,7 +8,7 @@ use crate::host::Host;
 const REGISTRY: &str = "127.0.0.1:5000";
 const SLOW: &str = "127.0.0.1:5001";
 const STUCK: &str = "127.0.0.1:5002";
-const PRIVATE: &str = "127.0.0.1:5003";
+pub const PRIVATE: &str = "127.0.0.1:5003";
 
 /// Passes connections on to the registry: PORT, bytes in a second, and after how many of them nothing more comes.
 const FORWARDER: &str = r#"
@@ -31,9 +31,9 @@ while True:
 "#;
 
 /// A registry with the same images that wants a user `core` with the password `secret`.
-const PRIVATE_SETTINGS: &str = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: /var/lib/docker-registry\n\
+pub const PRIVATE_SETTINGS: &str = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: /var/lib/docker-registry\n\
                                 http:\n  addr: 127.0.0.1:5003\nauth:\n  htpasswd:\n    realm: test\n    path: /run/htpasswd\n";
-const HTPASSWD: &str = "core:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
+pub const HTPASSWD: &str = "core:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n";
 
 fn container(image: &str, lines: &str, service: &str) -> String {
     format!(

@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::ignore::Rules;
@@ -55,11 +56,22 @@ pub enum Fault {
 impl Archive {
     /// Writes it to the end.
     pub fn send(&self, out: impl Write) -> Result<Summary, Fault> {
+        self.write(out, true)
+    }
+
+    /// What tells whether it may be another one than before: names, modes, and of files what stat says.
+    pub fn fingerprint(&self) -> Result<String, Fault> {
+        let mut digest = Sha256::new();
+        self.write(Hashing(&mut digest), false)?;
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn write(&self, out: impl Write, with_content: bool) -> Result<Summary, Fault> {
         let at = |error: io::Error| Fault::Io { path: self.root.clone(), error };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(&self.root, flags, Mode::empty()).map_err(|error| at(error.into()))?;
         let builder = Builder::new(BufWriter::with_capacity(PIECE, out));
-        let mut sending = Sending { archive: self, builder, summary: Summary::default() };
+        let mut sending = Sending { archive: self, builder, with_content, summary: Summary::default() };
         sending.folder(&root, Path::new(""))?;
         for (name, text) in &self.added {
             let mut header = header(EntryType::Regular, 0o644, 0);
@@ -75,6 +87,7 @@ impl Archive {
 struct Sending<'a, W: Write> {
     archive: &'a Archive,
     builder: Builder<BufWriter<W>>,
+    with_content: bool,
     summary: Summary,
 }
 
@@ -142,6 +155,12 @@ impl<W: Write> Sending<'_, W> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Ok(());
         }
+        if !self.with_content {
+            let state = format!("{} {} {} {}", stat.st_ino, stat.st_size, stat.st_ctime, stat.st_ctime_nsec);
+            let mut header = header_of(EntryType::Regular, &stat);
+            header.set_size(state.len() as u64);
+            return self.append(&mut header, path, state.as_bytes());
+        }
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         let mut header = header_of(EntryType::Regular, &stat);
         header.set_size(size);
@@ -198,6 +217,19 @@ impl<W: Write> Sending<'_, W> {
 
     fn shown(&self, path: &Path) -> String {
         self.archive.root.join(path).display().to_string()
+    }
+}
+
+struct Hashing<'a>(&'a mut Sha256);
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -359,6 +391,24 @@ mod tests {
         assert_eq!(meddler.2, 512 + 1_000_448 + 1024);
         let error = archive.send(Meddler(path.clone(), 10, 0)).unwrap_err();
         assert!(matches!(&error, Fault::Changed(changed) if *changed == path), "{error}");
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn whether_it_is_another_one_is_seen_without_reading_it() {
+        let root = folder("fingerprint");
+        fs::write(root.join("a"), "1").unwrap();
+        fs::write(root.join("ignored"), "1").unwrap();
+        let rules = || Rules::parse("ignored").unwrap();
+        let fingerprint = || Archive { root: root.clone(), rules: rules(), added: Vec::new() }.fingerprint().unwrap();
+        let first = fingerprint();
+        assert_eq!((first.len(), fingerprint()), (64, first.clone()));
+        fs::write(root.join("ignored"), "22").unwrap();
+        assert_eq!(fingerprint(), first);
+        fs::write(root.join("a"), "22").unwrap();
+        let second = fingerprint();
+        symlink("a", root.join("b")).unwrap();
+        assert!(second != first && fingerprint() != second);
         fs::remove_dir_all(root).unwrap();
     }
 

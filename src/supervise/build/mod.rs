@@ -21,6 +21,9 @@ use lines::Lines;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
+/// What failed may depend on more than the context.
+const TRY_AGAIN: Duration = Duration::from_secs(600);
+
 /// Signs of what may be over at the next attempt: registries and networks, not what a step says.
 const PASSING: [&str; 11] = [
     "dial tcp",
@@ -38,16 +41,23 @@ const PASSING: [&str; 11] = [
 
 /// Builds what the spec says, whatever is there; the image's ID. It has no name yet.
 pub async fn build(job: &Job, engine: &Engine, spec: &Build) -> Result<String, Failure> {
+    attempts(job, engine, spec).await.map_err(|problem| Failure(problem.text))
+}
+
+async fn attempts(job: &Job, engine: &Engine, spec: &Build) -> Result<String, Problem> {
     let name = spec.tags.first().map(String::as_str).unwrap_or_default();
     let mut delay = spec.retry_delay_usec.map_or(FIRST_DELAY, Duration::from_micros);
-    for attempt in 0..=spec.retries {
+    let mut attempt = 0;
+    loop {
         let problem = match attempt_it(job, engine, spec, name).await {
             Ok(id) => return Ok(id),
             Err(problem) => problem,
         };
         if attempt == spec.retries || !problem.passes {
-            return Err(Failure(format!("The image {name} cannot be built: {}", advised(&problem.text))));
+            let text = format!("The image {name} cannot be built: {}", advised(&problem.text));
+            return Err(Problem { text, ..problem });
         }
+        attempt += 1;
         let text = format!("Building {name} failed: {}; trying again in {} s", problem.text, delay.as_secs_f32());
         tracing::warn!("{text}");
         tell::moving(&text, delay + PATIENCE);
@@ -56,7 +66,6 @@ pub async fn build(job: &Job, engine: &Engine, spec: &Build) -> Result<String, F
             delay = (delay * 2).min(LONGEST_DELAY);
         }
     }
-    Err(Failure(format!("The image {name} cannot be built")))
 }
 
 /// Gives an image the names that the file says.
@@ -67,10 +76,30 @@ pub async fn tag(engine: &Engine, spec: &Build, id: &str) -> Result<(), Failure>
     Ok(())
 }
 
-/// Builds the next version, while the present one is in use, and remembers it for the moment when it takes its place.
+/// Builds the next version, while the present one is in use, and remembers it for the moment when it takes its place. A build
+/// that failed is asked for again and again: it is done again when its context has changed, or now and then.
 pub async fn prepare(job: &Job, engine: &Engine, spec: &Build) -> Result<(), Failure> {
-    let id = build(job, engine, spec).await?;
-    remembered::keep_built(&job.spec, &id)
+    let fingerprint = fingerprint(spec).await;
+    let known = remembered::failed_build(&job.spec);
+    if let Some(known) = known.filter(|known| known.fingerprint == fingerprint && known.age() < TRY_AGAIN) {
+        return Err(Failure(known.reason));
+    }
+    match attempts(job, engine, spec).await {
+        Ok(id) => remembered::keep_built(&job.spec, &id),
+        Err(problem) => {
+            if !problem.passes {
+                remembered::keep_failed_build(&job.spec, fingerprint, &problem.text);
+            }
+            Err(Failure(problem.text))
+        }
+    }
+}
+
+/// Of the context; empty if that is not sent from here, or cannot be.
+async fn fingerprint(spec: &Build) -> String {
+    let Some(archive) = context::of(spec).ok().and_then(|context| context.archive) else { return String::new() };
+    let found = tokio::task::spawn_blocking(move || archive.fingerprint()).await;
+    found.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// What a preparation of this very version has built, if it is still here.
