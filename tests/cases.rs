@@ -71,6 +71,7 @@ fn is_unit_file(file: &Path, report: &mut String) -> bool {
         FileKind::Unit(_) => return true,
         FileKind::Litter => "litter".to_owned(),
         FileKind::Other(reason) => format!("other: {reason}"),
+        FileKind::Refused(reason) => format!("refused: {reason}"),
         FileKind::Invalid(error) => format!("invalid: {error}"),
     };
     writeln!(report, "{name} {what}").unwrap();

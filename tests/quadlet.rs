@@ -9,12 +9,14 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use sculler::host::{ApiVersion, Host, MachineId, Platform, System};
-use sculler::quadlet::spec::Container;
-use sculler::quadlet::{Context, Other, Others, Quadlet, Resource, container, key_list, options, references};
+use sculler::quadlet::spec::{Container, Request};
+use sculler::quadlet::{Context, Other, Others, Quadlet, Resource};
+use sculler::quadlet::{container, key_list, names, network, options, references, volume};
 use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
 use serde_json::{Value, json};
 use support::{check, entries};
@@ -47,6 +49,28 @@ fn every_key_has_a_case() {
     assert!(lacking.is_empty(), "no case below tests/quadlet has:\n{}", lacking.join("\n"));
 }
 
+/// As any other file that cannot run; what is no unit file at all is only told of.
+#[test]
+fn a_file_that_podman_alone_can_run_is_an_error() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("refused-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("web.container"), "[X-Fleet]\nGlobal=true\n[Container]\nImage=nginx\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let sculler = Command::new(env!("CARGO_BIN_EXE_sculler")).args(arguments).arg(&folder).output().unwrap();
+        (sculler.status.code(), String::from_utf8(sculler.stderr).unwrap())
+    };
+    let commands: [&[&str]; 2] = [&["render", "--machine-id", "df515c3682aa43b4ae2b7d2168e17d38"], &["verify"]];
+    for (file, code, advice) in [("README.md", 0, "rename it"), ("web.pod", 1, "let them share a '.network'")] {
+        fs::write(folder.join(file), "").unwrap();
+        for command in commands {
+            let (found, said) = run(command);
+            assert_eq!(found, Some(code), "{command:?}: {said}");
+            assert!(said.contains(file) && said.contains(advice), "{command:?}: {said}");
+        }
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Misspelt fields are dropped by the Engine without a word, and so are those that it is too old for.
 #[test]
 fn every_field_is_in_the_api_that_its_host_speaks() {
@@ -60,6 +84,9 @@ fn every_field_is_in_the_api_that_its_host_speaks() {
         for (file, shown) in found.as_object().unwrap() {
             let mut of_file = BTreeSet::new();
             collect_fields(&shown["container"]["create"], "", &mut of_file);
+            for kind in ["volume", "network"] {
+                collect_fields(&shown[kind]["create"], kind, &mut of_file);
+            }
             for field in &of_file {
                 let since = fields.get(field.as_str());
                 let since = since.unwrap_or_else(|| panic!("{file}: {field} is not in tests/quadlet-fields.txt"));
@@ -74,13 +101,14 @@ fn every_field_is_in_the_api_that_its_host_speaks() {
 }
 
 /// Objects with keys of the user's.
-const FREE_MAPS: [&str; 10] = [
+const FREE_MAPS: [&str; 11] = [
     "Annotations",
     "Config",
     "DriverOpts",
     "EndpointsConfig",
     "ExposedPorts",
     "Labels",
+    "Options",
     "PortBindings",
     "Sysctls",
     "Tmpfs",
@@ -127,20 +155,24 @@ fn report(case: &Path) -> Value {
         let host = host();
         let mut findings: Vec<Finding> = unit.findings.iter().chain(&quadlet.findings).cloned().collect();
         let context = Context { host: &host, platform: &platform, others: &others };
-        let container = match unit.name.unit_type() {
-            UnitType::Container => container::translate(&quadlet, &service, &context, &mut findings),
+        let request = match unit.name.unit_type() {
+            UnitType::Container => container::translate(&quadlet, &service, &context, &mut findings)
+                .map(|container| Request::Container(Box::new(container))),
+            UnitType::Volume => volume::translate(&quadlet, &service, &context, &mut findings),
+            UnitType::Network => network::translate(&quadlet, &service, &context, &mut findings).map(Request::Network),
             _ => None,
         };
+        let is_valid = !findings.iter().any(Finding::is_error);
         let references: Vec<String> = references(&quadlet, &service, &host, &platform)
             .into_iter()
             .map(|found| format!("{}:{}: {} {}", found.line, found.column, found.key, found.file_name))
             .collect();
-        files.insert(unit.name.to_string(), show(&findings, references, container));
+        files.insert(unit.name.to_string(), show(&findings, references, request.filter(|_| is_valid)));
     }
     json!(files)
 }
 
-fn show(findings: &[Finding], references: Vec<String>, container: Option<Container>) -> Value {
+fn show(findings: &[Finding], references: Vec<String>, request: Option<Request>) -> Value {
     let mut shown = serde_json::Map::new();
     for (name, is_error) in [("errors", true), ("warnings", false)] {
         let messages: Vec<String> = findings
@@ -155,9 +187,15 @@ fn show(findings: &[Finding], references: Vec<String>, container: Option<Contain
     if !references.is_empty() {
         shown.insert("references".into(), json!(references));
     }
-    if let Some(container) = container {
-        shown.insert("container".into(), serde_json::to_value(container).unwrap());
-    }
+    let request = request.map(|request| serde_json::to_value(request).unwrap());
+    shown.extend(
+        request
+            .as_ref()
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .map(|(kind, asked)| (kind.clone(), asked.clone())),
+    );
     Value::Object(shown)
 }
 
@@ -209,11 +247,7 @@ fn others(units: &[(Unit, Vec<Arc<TextFile>>)]) -> Others<'static> {
 }
 
 fn service_name(unit: &Unit) -> UnitName {
-    let name = match unit.name.unit_type() {
-        UnitType::Container => format!("{}.service", unit.name.stem()),
-        kind => format!("{}-{kind}.service", unit.name.stem()),
-    };
-    UnitName::parse(&name).unwrap()
+    names::default_service(&unit.name).unwrap()
 }
 
 fn host() -> Host {

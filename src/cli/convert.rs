@@ -62,7 +62,7 @@ pub fn find(text: &str) -> anyhow::Result<Arc<Unit>> {
         return Ok(Arc::new(Unit::read(UnitName::parse("stdin.service")?, Arc::new(file), Vec::new())));
     }
     if text.contains('/') || Path::new(text).is_file() {
-        let units = files::read(&[PathBuf::from(text)])?;
+        let units = files::read(&[PathBuf::from(text)])?.units;
         return units.into_iter().next().with_context(|| format!("{text}: there is no unit in it"));
     }
     let name = context::unit_name(text)?;

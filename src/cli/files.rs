@@ -7,44 +7,70 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use crate::source::units::Library;
-use crate::source::{Look, Problem};
+use crate::source::{Look, Problem, drop_in_owner};
 use crate::unit::file_kind::{FileKind, file_kind};
 use crate::unit::{TextFile, Unit};
 
+/// Unit files that were read.
+pub struct Files {
+    /// The units in them.
+    pub units: Vec<Arc<Unit>>,
+    /// Whether none of the files was refused by its name alone.
+    pub is_whole: bool,
+}
+
 /// The units in `paths`, with the drop-ins that lie beside them. A folder stands for everything in it; what is no unit
 /// there is told of on standard error.
-pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Unit>>> {
-    let mut look = gather(paths)?;
-    let units = Library::default().read(&mut look);
-    tell_problems(&look);
-    Ok(units)
+pub fn read(paths: &[PathBuf]) -> anyhow::Result<Files> {
+    Ok(units(gather(paths)?))
 }
 
 /// What another host's sculler needs to read the same: see [`read_bundle`].
 pub fn bundle(paths: &[PathBuf]) -> anyhow::Result<Vec<u8>> {
     let look = gather(paths)?;
-    tell_problems(&look);
-    let files: Vec<(&Path, &[u8])> = look.files.values().map(|file| (&*file.path, &*file.text)).collect();
+    let refused =
+        |(path, problem): (&'_ PathBuf, &Problem)| matches!(problem, Problem::Refused(_)).then(|| path.clone());
+    let refused: Vec<PathBuf> = look.problems.iter().filter_map(refused).collect();
+    let files = look.files.values().map(|file| (&*file.path, &*file.text));
+    // The other host refuses them, too, and says so
+    let files: Vec<(&Path, &[u8])> = files.chain(refused.iter().map(|path| (&**path, &[][..]))).collect();
     Ok(serde_json::to_vec(&files)?)
 }
 
 /// Like [`read`], of what another host has sent: paths and bytes as JSON on standard input.
-pub fn read_bundle() -> anyhow::Result<Vec<Arc<Unit>>> {
+pub fn read_bundle() -> anyhow::Result<Files> {
     let mut text = Vec::new();
     std::io::stdin().read_to_end(&mut text).context("standard input cannot be read")?;
     let files: Vec<(PathBuf, Vec<u8>)> = serde_json::from_slice(&text).context("standard input holds no unit files")?;
     let mut look = Look::default();
     for (path, text) in files {
-        look.files.insert(path.clone(), Arc::new(TextFile { path, text: text.into(), is_private: false }));
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match refusal(name).filter(|_| drop_in_owner(&path).is_none()) {
+            Some(reason) => {
+                look.problems.insert(path, Problem::Refused(reason));
+            }
+            None => {
+                look.files.insert(path.clone(), Arc::new(TextFile { path, text: text.into(), is_private: false }));
+            }
+        }
     }
-    let units = Library::default().read(&mut look);
-    tell_problems(&look);
-    Ok(units)
+    Ok(units(look))
 }
 
-fn tell_problems(look: &Look) {
+fn units(mut look: Look) -> Files {
+    let units = Library::default().read(&mut look);
     for (path, problem) in &look.problems {
         eprintln!("{}: {}", path.display(), problem.reason());
+    }
+    Files { units, is_whole: !look.problems.values().any(|problem| matches!(problem, Problem::Refused(_))) }
+}
+
+/// Why a file cannot be a unit although its name says that it is meant to be one.
+fn refusal(name: &str) -> Option<String> {
+    match file_kind(name) {
+        FileKind::Refused(reason) => Some(reason),
+        FileKind::Invalid(error) => Some(error.to_string()),
+        _ => None,
     }
 }
 
@@ -59,6 +85,7 @@ fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
         match file_kind(name) {
             FileKind::Unit(_) => {}
             FileKind::Invalid(error) => bail!("{}: {error}", path.display()),
+            FileKind::Refused(reason) => bail!("{}: {reason}", path.display()),
             FileKind::Litter => {
                 bail!("{}: editors and tools leave such names behind; it is never read", path.display())
             }
@@ -89,12 +116,12 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
         } else if is_drop_ins || matches!(file_kind(name), FileKind::Unit(_)) {
             file(&entry, look)?;
         } else {
-            let reason = match file_kind(name) {
-                FileKind::Other(reason) => reason,
-                FileKind::Invalid(error) => error.to_string(),
-                _ => continue,
+            let problem = match (refusal(name), file_kind(name)) {
+                (Some(reason), _) => Problem::Refused(reason),
+                (None, FileKind::Other(reason)) => Problem::NoUnit(reason),
+                (None, _) => continue,
             };
-            look.problems.insert(entry, Problem::NoUnit(reason));
+            look.problems.insert(entry, problem);
         }
     }
     Ok(())

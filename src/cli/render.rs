@@ -90,7 +90,8 @@ impl Render {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let host = self.host()?;
         let unplaced = config::Settings::merge([config::Fragment::from_environment(std::env::vars_os())?])?.unplaced;
-        let units = if self.bundle { files::read_bundle()? } else { files::read(&absolute(&self.files)?)? };
+        let read = if self.bundle { files::read_bundle()? } else { files::read(&absolute(&self.files)?)? };
+        let files::Files { units, is_whole } = read;
         // Paths are shown as they were given.
         let base = match self.files.iter().all(|path| path.is_relative()) {
             true => std::env::current_dir()?,
@@ -108,7 +109,7 @@ impl Render {
         );
         // Standard output by itself is written line by line
         let mut out = std::io::BufWriter::with_capacity(OUT_SIZE, std::io::stdout().lock());
-        let mut is_valid = true;
+        let mut is_valid = is_whole;
         // There is a verdict for each unit, in their order.
         for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
@@ -122,6 +123,8 @@ impl Render {
             }
         }
         out.flush()?;
+        // The process is over, which frees them faster
+        std::mem::forget((resolution, units));
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 

@@ -29,7 +29,7 @@ pub struct Submission {
 impl Submission {
     /// Reads `path`, with the drop-ins in `NAME.d` beside it. What systemd would not load is refused here already.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let units = super::files::read(&[path.to_owned()])?;
+        let units = super::files::read(&[path.to_owned()])?.units;
         let [unit] = units.as_slice() else { bail!("{}: it is no unit file", path.display()) };
         let errors = unit.errors().cloned().chain(quadlet::errors(unit));
         let errors: Vec<String> = errors.map(|error| error.to_string()).collect();

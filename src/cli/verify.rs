@@ -26,8 +26,8 @@ impl Verify {
     }
 
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let units = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
-        let mut is_valid = true;
+        let read = if self.bundle { files::read_bundle()? } else { files::read(&self.files)? };
+        let files::Files { units, is_whole: mut is_valid } = read;
         for unit in &units {
             let more = translation::verify(unit).into_iter().filter(|finding| !finding.is_error());
             let more = quadlet::errors(unit).into_iter().chain(more).chain(convert::warnings(unit));

@@ -77,7 +77,7 @@ impl<'a> Others<'a> {
             Some(Other::Unusable(reason)) => Err(format!("{file_name} cannot be used: {reason}")),
             None => Err(match file_kind(file_name) {
                 // A type that only Podman has, or a name that no file can have.
-                FileKind::Other(reason) => format!("{file_name} cannot be used: {reason}"),
+                FileKind::Other(reason) | FileKind::Refused(reason) => format!("{file_name} cannot be used: {reason}"),
                 FileKind::Invalid(error) => format!("{file_name} cannot be used: {error}"),
                 _ => format!("there is no {file_name} in the unit directory; add it, or correct the name"),
             }),

@@ -165,6 +165,10 @@ impl Walk<'_> {
                 self.scan.others.insert(path, reason);
                 return;
             }
+            (None, FileKind::Refused(reason)) => {
+                self.scan.silent.insert(path, Silence::Refused(reason));
+                return;
+            }
             (None, FileKind::Invalid(error)) => {
                 self.scan.silent.insert(path, Silence::Refused(error.to_string()));
                 return;

@@ -4,6 +4,7 @@
 use super::check_kinds::Kind;
 use super::check_rules;
 use super::diagnostics::Diagnostic;
+use super::file_kind::PODMAN_ALONE;
 use super::name::{UnitName, UnitType, is_systemd_name};
 use super::nearest::{nearest, suggestion};
 use super::syntax::{Entry, Section, UnitFile};
@@ -146,7 +147,7 @@ fn check_units(entry: Entry<'_>, is_quadlet: bool, diagnostics: &mut Vec<Diagnos
 /// Whether a word is the name of a file of Quadlet's, also of a type that sculler does not run.
 pub fn names_quadlet_file(word: &str) -> bool {
     let suffix = word.rsplit_once('.').map_or("", |(_, suffix)| suffix);
-    ["pod", "kube", "artifact"].contains(&suffix) || UnitType::from_suffix(suffix).is_some_and(UnitType::is_quadlet)
+    PODMAN_ALONE.contains(&suffix) || UnitType::from_suffix(suffix).is_some_and(UnitType::is_quadlet)
 }
 
 #[cfg(test)]

@@ -17,13 +17,27 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// The digest of a sequence of parts; where one part ends matters.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
         // One long text is hashed faster than many short ones
-        let mut text = Vec::with_capacity(2048);
+        let mut buffer = [0; 1024];
+        let mut filled = 0;
         for part in parts {
-            text.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            text.extend_from_slice(part);
+            let length = (part.len() as u64).to_le_bytes();
+            for bytes in [length.as_slice(), part] {
+                if filled + bytes.len() > buffer.len() {
+                    hasher.update(&buffer[..filled]);
+                    filled = 0;
+                }
+                if bytes.len() > buffer.len() {
+                    hasher.update(bytes);
+                } else {
+                    buffer[filled..filled + bytes.len()].copy_from_slice(bytes);
+                    filled += bytes.len();
+                }
+            }
         }
-        Self(Sha256::digest(&text).into())
+        hasher.update(&buffer[..filled]);
+        Self(hasher.finalize().into())
     }
 
     /// The first seven digits, as fleetctl's HASH column.
@@ -34,7 +48,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digits = self.0.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+        f.write_str(std::str::from_utf8(digits.as_flattened()).unwrap_or_default())
     }
 }
 
@@ -153,4 +168,24 @@ fn digest_where(files: &[&UnitFile], matters: impl Fn(&str, &Entry<'_>) -> bool)
         let entries = section.entries().filter(|entry| matters(section.name, entry));
         entries.flat_map(move |entry| [section.name, entry.key, entry.value].map(str::as_bytes))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_any_length() {
+        for lengths in [vec![], vec![0], vec![1016, 1], vec![1024], vec![1025], vec![9, 5000, 9], vec![300; 10]] {
+            let parts: Vec<Vec<u8>> = lengths.iter().map(|length| vec![b'a'; *length]).collect();
+            let mut hasher = Sha256::new();
+            for part in &parts {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+            let digest = Digest::of(parts.iter().map(Vec::as_slice));
+            assert_eq!(digest.0[..], hasher.finalize()[..], "{lengths:?}");
+            assert_eq!(digest.to_string().parse(), Ok(digest));
+        }
+    }
 }

@@ -11,9 +11,14 @@ pub enum FileKind {
     Invalid(NameError),
     /// What editors and tools leave behind; not worth a word.
     Litter,
+    /// A Quadlet file of a type that Docker has nothing for, with what to do instead.
+    Refused(String),
     /// Something else, with the reason and what to do instead.
     Other(String),
 }
+
+/// Types of Quadlet files that only Podman can run.
+pub const PODMAN_ALONE: [&str; 3] = ["pod", "kube", "artifact"];
 
 /// What a file is, by its name without its folder.
 pub fn file_kind(name: &str) -> FileKind {
@@ -22,6 +27,9 @@ pub fn file_kind(name: &str) -> FileKind {
     }
     match UnitName::parse(name) {
         Ok(name) => FileKind::Unit(name),
+        Err(NameError::UnknownType(suffix)) if PODMAN_ALONE.contains(&suffix.as_str()) => {
+            FileKind::Refused(why_not(&suffix))
+        }
         Err(NameError::UnknownType(suffix)) => FileKind::Other(why_not(&suffix)),
         Err(NameError::NoType | NameError::Empty) => {
             FileKind::Other("not a unit file: its name has no type such as '.service'".into())
@@ -122,17 +130,17 @@ mod tests {
 
     #[test]
     fn other_files_say_what_to_do() {
-        for (name, word) in [
-            ("README.md", "'.md'"),
-            ("web.scope", "no files"),
-            ("web.pod", ".network"),
-            ("web.kube", ".container"),
-            ("x.artifact", ".image"),
-            ("10-limits.conf", "NAME.d"),
-            ("Makefile", "no type"),
-        ] {
+        for (name, word) in
+            [("README.md", "'.md'"), ("web.scope", "no files"), ("10-limits.conf", "NAME.d"), ("Makefile", "no type")]
+        {
             match file_kind(name) {
                 FileKind::Other(reason) => assert!(reason.contains(word), "{name}: {reason}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        for (name, word) in [("web.pod", ".network"), ("web.kube", ".container"), ("x.artifact", ".image")] {
+            match file_kind(name) {
+                FileKind::Refused(reason) => assert!(reason.contains(word), "{name}: {reason}"),
                 other => panic!("{name}: {other:?}"),
             }
         }
