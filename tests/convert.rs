@@ -90,6 +90,9 @@ fn report_unit(unit: &Unit, report: &mut String) {
         Err(refusal) => writeln!(report, "== {}\n{refusal}", unit.name).unwrap(),
         Ok(conversion) => {
             writeln!(report, "== {} → {}\n{}--", unit.name, conversion.file_name, conversion.text).unwrap();
+            for file in &conversion.files {
+                writeln!(report, "{}\n{}--", file.file_name, file.text).unwrap();
+            }
             for note in &conversion.notes {
                 let place = note.place;
                 let fate = match note.fate {

@@ -39,6 +39,9 @@ impl Convert {
             Some(path) => write(path, &conversion)?,
             None => std::io::stdout().lock().write_all(conversion.text.as_bytes())?,
         }
+        for file in conversion.files.iter().filter(|_| self.output.is_none()) {
+            eprintln!("{}, a file beside it ('--output FOLDER' writes both):\n\n{}", file.file_name, file.text);
+        }
         for note in &conversion.notes {
             let files = std::iter::once(&unit.file).chain(&unit.drop_ins);
             let path = files.map(|file| file.path.display()).nth(note.place.file).unwrap_or(unit.file.path.display());
@@ -94,8 +97,14 @@ fn loaded(name: &UnitName) -> anyhow::Result<Unit> {
     Ok(Unit::read(name, read(&details.fragment_path)?, drop_ins.collect::<anyhow::Result<_>>()?))
 }
 
+/// The container's file comes last: it names the others.
 fn write(path: &Path, conversion: &Conversion) -> anyhow::Result<()> {
     let path = if path.is_dir() { path.join(&conversion.file_name) } else { path.to_owned() };
-    let mut file = std::fs::File::create_new(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-    file.write_all(conversion.text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))
+    let others = conversion.files.iter().map(|file| (path.with_file_name(&file.file_name), &file.text));
+    for (path, text) in others.chain([(path.clone(), &conversion.text)]) {
+        let mut file =
+            std::fs::File::create_new(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        file.write_all(text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(())
 }

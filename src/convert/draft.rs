@@ -1,6 +1,7 @@
 //! The file in the making: lines of `[Container]` and `[Service]`, and what has to be said about them.
 
 use super::flags::Flag;
+use super::made::Made;
 use super::quote::{Grammar, quote};
 
 /// Where something stands in the unit: which of its files (0: the unit file, then its drop-ins), line, column.
@@ -76,6 +77,8 @@ pub struct Draft {
     pub container: Vec<(&'static str, String)>,
     /// Lines of `[Service]` that a flag became.
     pub service: Vec<(&'static str, String)>,
+    /// Files beside it.
+    pub files: Vec<Made>,
     /// What has to be said.
     pub notes: Vec<Note>,
     /// The unit's `WorkingDirectory=`, against which the client read relative paths.

@@ -3,8 +3,10 @@
 
 use super::command::{Call, Line, read};
 use super::draft::{Draft, Fate, Place};
+use super::made;
 use super::quote::{Grammar, quote};
 use super::sheet::Block;
+use crate::unit::UnitType;
 
 /// What the unit's commands are held against.
 #[derive(Debug, Default)]
@@ -92,7 +94,7 @@ pub fn judge_call(key: &str, call: &Call, container: &Container, draft: &mut Dra
             draft.say(call.place, Fate::Dropped, format!("{}: Pull={policy} does it", shown()));
         }
         ("ExecStartPre", "create") if container.is_created => {}
-        ("ExecStartPre" | "ExecStart", "network create") => made_by_file(call, "network", "Network", draft),
+        ("ExecStartPre" | "ExecStart", "network create") => made::file(call, UnitType::Network, draft),
         ("ExecStartPre" | "ExecStart", "volume create") => {
             let (flags, names) = parsed(call);
             match names.last().filter(|_| flags.is_empty()) {
@@ -100,7 +102,7 @@ pub fn judge_call(key: &str, call: &Call, container: &Container, draft: &mut Dra
                     let message = format!("{}: Docker makes volume '{name}' when Volume= names it", shown());
                     draft.say(call.place, Fate::Dropped, message);
                 }
-                None => made_by_file(call, "volume", "Volume", draft),
+                None => made::file(call, UnitType::Volume, draft),
             }
         }
         ("ExecStartPost" | "ExecStartPre", "network connect") => {
@@ -112,18 +114,8 @@ pub fn judge_call(key: &str, call: &Call, container: &Container, draft: &mut Dra
     Need::None
 }
 
-fn made_by_file(call: &Call, kind: &str, key: &str, draft: &mut Draft) {
-    let (_, names) = parsed(call);
-    let name = names.last().map_or("NAME", |name| name.as_str());
-    let message = format!(
-        "'docker {kind} create {name}': put a file '{name}.{kind}' with '[{key}]', '{key}Name={name}' and its options \
-         beside this one, and write '{name}.{kind}' for '{name}' in {key}="
-    );
-    draft.say(call.place, Fate::NotMapped, message);
-}
-
 /// Flags (with their values) and the other words of a call of `docker stop`, `kill`, `rm`, `exec` and so on.
-fn parsed(call: &Call) -> (Vec<(String, String)>, Vec<&String>) {
+pub(super) fn parsed(call: &Call) -> (Vec<(String, String)>, Vec<&String>) {
     const WITH_VALUE: [&str; 16] = [
         "-t",
         "--time",

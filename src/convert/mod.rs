@@ -8,6 +8,7 @@ mod exec;
 pub mod flags;
 pub mod keys;
 mod limits;
+mod made;
 mod mounts;
 mod network;
 pub mod quote;
@@ -19,6 +20,7 @@ mod warnings;
 mod write;
 
 pub use draft::{Draft, Fate, Note, Place, Used};
+pub use made::Made;
 pub use warnings::warnings;
 
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Conversion {
     pub file_name: String,
     /// The file.
     pub text: String,
+    /// Further files, which make what this one names.
+    pub files: Vec<Made>,
     /// What became of what is not simply taken over, by place.
     pub notes: Vec<Note>,
 }
@@ -93,14 +97,19 @@ pub fn convert(unit: &Unit) -> Result<Conversion, Finding> {
     let names = write::Names { unit: unit.name.as_str(), drop_ins: &files, container: name };
     let text = write::write(&sheet, &start, &rest, &draft, &names);
     let file_name = format!("{}.container", unit.name.stem());
-    let mut notes = refusals(unit, &file_name, &text);
+    let mut notes = refusals(unit, &file_name, "file", &text);
+    let mut files = draft.files;
+    for file in &mut files {
+        file.text = write::beside(&sheet, &names, &file_name, &file.text);
+        notes.extend(refusals(unit, &file.file_name, &file.file_name, &file.text));
+    }
     notes.extend(draft.notes);
-    Ok(Conversion { file_name, text, notes })
+    Ok(Conversion { file_name, text, files, notes })
 }
 
 /// Why the proposed file would not run as it is: what Docker's client leaves to the Engine or to a shell, or what has to
 /// be there beside the file.
-fn refusals(unit: &Unit, file_name: &str, text: &str) -> Vec<Note> {
+fn refusals(unit: &Unit, file_name: &str, shown: &str, text: &str) -> Vec<Note> {
     let Ok(name) = UnitName::parse(file_name) else { return Vec::new() };
     let path = unit.file.path.with_file_name(file_name);
     let file = TextFile { path, text: text.as_bytes().into(), is_private: unit.file.is_private };
@@ -108,7 +117,7 @@ fn refusals(unit: &Unit, file_name: &str, text: &str) -> Vec<Note> {
     let proposed = quadlet::verified(proposed);
     let note = |finding: &Finding| {
         let Diagnostic { line, message, .. } = &finding.diagnostic;
-        let message = format!("line {line} of the proposed file has to be changed before it runs: {message}");
+        let message = format!("line {line} of the proposed {shown} has to be changed before it runs: {message}");
         Note { place: Place::default(), fate: Fate::NotMapped, message }
     };
     proposed.errors().map(note).collect()

@@ -1,6 +1,6 @@
 //! Flags about networks → `Network=` and its options, `AddHost=`.
 
-use super::draft::{Draft, Used};
+use super::draft::{Draft, Used, last};
 use super::quote::Grammar;
 
 /// Networks that are none of the user's.
@@ -28,11 +28,30 @@ pub(super) fn network(draft: &mut Draft, used: &Used, all: &[Used]) {
         "" | "default" => draft.dropped(used, "it is the default"),
         _ if is_long_form(value) => long_form(draft, used),
         _ => {
-            let mac =
-                all.iter().rev().find(|other| other.flag.long == "mac-address").filter(|_| is_first_own(used, all));
-            let option = mac.map(|mac| format!(":mac={}", mac.value)).unwrap_or_default();
-            draft.set(used, "Network", Grammar::Line, &format!("{value}{option}"));
+            let flags: &[(&str, &str)] = match (is_first_own(used, all), are_several(all)) {
+                (false, _) => &[],
+                (true, false) => &[("mac-address", "mac")],
+                (true, true) => &[("mac-address", "mac"), ("ip", "ip"), ("ip6", "ip")],
+            };
+            let options =
+                flags.iter().filter_map(|(flag, option)| Some(format!("{option}={}", last(all, flag)?.value)));
+            let options: Vec<String> = options.collect();
+            let separator = if options.is_empty() { "" } else { ":" };
+            draft.set(used, "Network", Grammar::Line, &format!("{value}{separator}{}", options.join(",")));
         }
+    }
+}
+
+/// With several networks, an address has to say which one it is in: Docker means the first.
+fn are_several(all: &[Used]) -> bool {
+    all.iter().any(|used| is_network(used) && is_own(&used.value))
+        && all.iter().filter(|used| is_network(used)).count() > 1
+}
+
+pub(super) fn address(draft: &mut Draft, used: &Used, all: &[Used]) {
+    if !are_several(all) {
+        let key = if used.flag.long == "ip" { "IP" } else { "IP6" };
+        draft.set(used, key, Grammar::Scalar, &used.value);
     }
 }
 

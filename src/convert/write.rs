@@ -51,6 +51,13 @@ pub fn write(sheet: &Sheet, start: &Start<'_>, rest: &[(Place, Rest)], draft: &D
     out.text
 }
 
+/// A file beside the container's: it is taken where that one is.
+pub fn beside(sheet: &Sheet, names: &Names<'_>, container: &str, section: &str) -> String {
+    let is_placed = sheet.parts.iter().any(|part| part.section == "X-Fleet");
+    let placement = if is_placed { format!("[X-Fleet]\nMachineOf={container}\n\n") } else { String::new() };
+    format!("# Proposed by 'sculler convert {}', to be put beside {container}.\n\n{placement}{section}", names.unit)
+}
+
 fn head(names: &Names<'_>) -> String {
     let stem = names.unit.strip_suffix(".service").unwrap_or(names.unit);
     let mut text = format!("# Proposed by 'sculler convert {}': look it through, then stop that unit, ", names.unit);

@@ -19,9 +19,6 @@ pub struct Source {
     pub text: Vec<u8>,
 }
 
-/// Types that Docker has nothing for.
-const PODMAN_ALONE: [&str; 3] = [".pod", ".kube", ".artifact"];
-
 /// Keys whose values may be paths relative to their file.
 const RELATIVE: [(&str, &[&str]); 3] = [
     ("Container", &["EnvironmentFile", "Volume", "SeccompProfile"]),
@@ -60,9 +57,7 @@ pub fn import(sources: &[Source], rootless: bool, placement: &Placement) -> Resu
             FileKind::Unit(name) => take(&name, file, sources, placement, &mut import),
             FileKind::Litter => {}
             FileKind::Invalid(error) => say(&mut import, whole(file), Fate::NotMapped, error.to_string()),
-            FileKind::Other(reason) if PODMAN_ALONE.iter().any(|suffix| name.ends_with(suffix)) => {
-                say(&mut import, whole(file), Fate::NotMapped, reason);
-            }
+            FileKind::Refused(reason) => say(&mut import, whole(file), Fate::NotMapped, reason),
             FileKind::Other(_) => {
                 let message = "it is no unit file, so it stays where it is".to_owned();
                 say(&mut import, whole(file), Fate::Dropped, message);
