@@ -160,6 +160,14 @@ impl<'a> Project<'a> {
         let shared = top::sheets(self, root, &used, log).into_iter().map(|sheet| (sheet, place(root)));
         let mut files = Vec::new();
         for (sheet, at) in shared.chain(before).chain(containers) {
+            // It would be another line, of any key.
+            for (key, _) in sheet.lines().filter(|(_, value)| value.contains(char::is_control) || value.ends_with('\\'))
+            {
+                log.error(
+                    at,
+                    format!("{key}= of {} would have a line break, or a backslash at its end; take it out", sheet.name),
+                );
+            }
             let text = sheet.text(&self.options.placement);
             for finding in errors(&sheet.name, &text) {
                 let message = format!(

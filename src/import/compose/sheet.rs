@@ -23,6 +23,11 @@ impl Sheet {
         }
     }
 
+    /// All its lines.
+    pub fn lines(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        self.sections.iter().flat_map(|(_, lines)| lines)
+    }
+
     /// Writes it.
     pub fn text(&self, placement: &Placement) -> String {
         let mut text = format!("# {}\n", self.comment);
