@@ -78,7 +78,7 @@ remove() {
     for unit in $(files lib/systemd/system); do rm -f "$root$units/$unit"; done
     rm -f "$root/etc/tmpfiles.d/sculler.conf" "$root$prefix/bin/sculler"
     for file in $(files share); do rm -f "$root$prefix/share/$file"; done
-    rmdir "$root$prefix/share/doc/sculler" 2>/dev/null || true
+    find "$root$prefix/share/doc/sculler" -depth -type d -exec rmdir {} + 2>/dev/null || true
     if runs; then systemctl daemon-reload; fi
     if [ -n "$purge" ]; then
         rm -rf --one-file-system "$root/var/lib/sculler" "$root/run/sculler"

@@ -247,6 +247,15 @@ fn lintian_finds_nothing_and_the_same_is_packed_as_the_same_bytes() {
     let found =
         outer("lintian", &["--allow-root".as_ref(), "--fail-on".as_ref(), "error,warning".as_ref(), now.as_ref()]);
     assert_eq!(found, "");
+    // Everything that `make install` installs is in it.
+    let packed = outer("dpkg-deb", &["--contents".as_ref(), now.as_ref()]);
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/packages/tree");
+    for file in
+        outer("find", &[tree.as_ref(), "-type".as_ref(), "f".as_ref(), "-printf".as_ref(), "/%P\\n".as_ref()]).lines()
+    {
+        let file = file.replace("zsh/site-functions", "zsh/vendor-completions");
+        assert!(packed.contains(&format!(" .{file}\n")), "{file} is not in the package");
+    }
     let folder = now.parent().expect("it is in a folder");
     let again = folder.join("again");
     fs::create_dir_all(&again).expect("it can be made");
