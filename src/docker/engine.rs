@@ -15,7 +15,7 @@ use crate::systemd::Systemd;
 const NEWEST: ApiVersion = ApiVersion(1, 51);
 
 /// How long an Engine that is up may take to say its version.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long somebody who has other things to do waits for it.
 const AT_ONCE: Duration = Duration::from_secs(2);

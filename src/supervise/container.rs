@@ -14,7 +14,9 @@ use super::owners::{self, Owners};
 use super::prepare::pull_of;
 use super::reload::Trial;
 use super::signals::Signals;
-use super::{Ending, Failure, Job, at_start, engine, exit, freezer, image, label, reload, secrets, stop, tell};
+use super::{
+    Ending, Failure, Job, at_start, engine, exit, freezer, image, label, reload, secrets, stop, tell, unblock,
+};
 
 /// How long a reload may go on after the container's end.
 const LAST_RELOAD: Duration = Duration::from_secs(5);
@@ -24,6 +26,13 @@ struct Started {
     engine: Engine,
     container: Inspected,
     waiting: crate::docker::Waiting,
+}
+
+/// How a start went.
+enum Begun {
+    Up(Box<Started>),
+    /// A stop came in the middle of it.
+    Stopped(Ending),
 }
 
 /// Runs the container of a spec until it ends.
@@ -40,7 +49,10 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
         };
         match found {
             Found::Adoptable(container) => adopt(engine, *container).await?,
-            Found::Outdated(leftovers) => start(job, spec, engine, &leftovers, owners.as_ref()).await?,
+            Found::Outdated(leftovers) => match start(job, spec, engine, &leftovers, owners.as_ref(), signals).await? {
+                Begun::Up(started) => *started,
+                Begun::Stopped(ending) => return Ok(ending),
+            },
         }
     };
     watch(job, spec, started, signals).await
@@ -73,7 +85,8 @@ async fn start(
     engine: Engine,
     leftovers: &[String],
     owners: Option<&Owners>,
-) -> Result<Started, Failure> {
+    signals: &mut Signals,
+) -> Result<Begun, Failure> {
     leftovers::remove(&engine, leftovers).await?;
     owners::make_missing(spec, owners)?;
     let mut completed = at_start::complete(job, spec, engine.api())?;
@@ -85,15 +98,25 @@ async fn start(
         Err(error) => return Err(error.into()),
     };
     warnings.iter().for_each(|warning| tracing::warn!("Docker warns: {warning}"));
-    let begun = async {
-        for (network, endpoint) in &completed.networks {
-            engine.connect_network(network, &id, endpoint).await?;
+    let begun = {
+        let begun = async {
+            for (network, endpoint) in &completed.networks {
+                engine.connect_network(network, &id, endpoint).await?;
+            }
+            let waiting = engine.wait(&id, true).await?;
+            engine.start(&id).await?;
+            Ok::<_, crate::docker::Error>(waiting)
+        };
+        let mut begun = pin!(begun);
+        tokio::select! {
+            begun = &mut begun => begun,
+            () = signals.stop() => {
+                let failed = unblock::while_it_stops(&job.spec.unit, &id, begun).await.err();
+                drop(staged);
+                return stop_after_start(job, spec, &engine, &id, failed).await.map(Begun::Stopped);
+            }
         }
-        let waiting = engine.wait(&id, true).await?;
-        engine.start(&id).await?;
-        Ok::<_, crate::docker::Error>(waiting)
     };
-    let begun = begun.await;
     drop(staged);
     let waiting = match begun {
         Ok(waiting) => waiting,
@@ -106,7 +129,21 @@ async fn start(
     super::made_anew(job);
     // One that ended at once is inspected as well as one that runs.
     let container = engine.container(&id).await?.unwrap_or_else(|| Inspected { id, ..Inspected::default() });
-    Ok(Started { engine, container, waiting })
+    Ok(Begun::Up(Box::new(Started { engine, container, waiting })))
+}
+
+/// A stop that came while the container was started, which may have `failed` for that very reason.
+async fn stop_after_start(
+    job: &Job,
+    spec: &Container,
+    engine: &Engine,
+    id: &str,
+    failed: Option<crate::docker::Error>,
+) -> Result<Ending, Failure> {
+    let Some(error) = failed else { return stop::stop(job, spec, id, spec.create.stop_signal.as_deref()).await };
+    tracing::info!("the start was given up for the stop: {error}");
+    remove(job, engine, id).await;
+    Ok(Ending::Code(0))
 }
 
 /// Why a name cannot be had.
@@ -215,7 +252,11 @@ async fn watch(job: &Job, spec: &Container, started: Started, signals: &mut Sign
                     if let Some(trial) = trial.take_if(|trial| trial.is_of_health() && reloading.is_none()) {
                         trial.failed(job, "the container became unhealthy");
                     }
-                    is_unhealthy |= health.act(job, &id, spec).await && spec.on_unhealthy != OnUnhealthy::Restart;
+                    let acted = tokio::select! {
+                        acted = health.act(job, &id, spec) => acted,
+                        () = signals.stop() => break,
+                    };
+                    is_unhealthy |= acted && spec.on_unhealthy != OnUnhealthy::Restart;
                 }
             }
             () = alive(&mut watchdog) => tell::alive(),

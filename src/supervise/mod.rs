@@ -35,6 +35,7 @@ mod sources;
 mod stop;
 mod survey;
 mod tell;
+mod unblock;
 mod user;
 mod volume;
 mod words;

@@ -9,7 +9,7 @@ use crate::unit::UnitName;
 
 use super::container::{remove, report, short};
 use super::prepare::records;
-use super::{Ending, Failure, Job, engine, exit, tell};
+use super::{Ending, Failure, Job, engine, exit, tell, unblock};
 
 /// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
 const DEFAULT_TIMEOUT: u64 = 10;
@@ -28,7 +28,7 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
     let Some(engine) = engine::if_up(&job.socket).await else {
         return stop_without_engine(spec, id).await;
     };
-    match engine.stop(id, timeout).await {
+    match unblock::while_it_stops(&job.spec.unit, id, engine.stop(id, timeout)).await {
         Ok(()) => {}
         Err(error) if error.is_missing() => {}
         Err(error) => return Err(Failure(format!("Container {} cannot be stopped: {error}", short(id)))),

@@ -152,6 +152,18 @@ impl Systemd {
         job_id(self.manager.stop_unit(name, "replace").await?)
     }
 
+    /// Takes back the start of a unit that is queued, without a stop in its place; whether there was one.
+    pub async fn cancel_start(&self, name: &str) -> Result<bool, Error> {
+        let rows = self.manager.list_units_by_names(&[name]).await?;
+        for (_, _, _, _, _, _, _, job, job_kind, _) in rows {
+            if job != 0 && JobKind::parse(&job_kind) == JobKind::Start {
+                self.manager.cancel_job(job).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Queues a restart; the job's number.
     pub async fn restart(&self, name: &str) -> Result<u32, Error> {
         job_id(self.manager.restart_unit(name, "replace").await?)

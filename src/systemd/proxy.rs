@@ -32,6 +32,9 @@ pub trait Manager {
     /// Queues a stop job.
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
 
+    /// Takes a queued job back.
+    fn cancel_job(&self, id: u32) -> zbus::Result<()>;
+
     /// Queues a restart job, which starts a unit that is down.
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
 

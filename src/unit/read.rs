@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::check;
 use super::diagnostics::{Diagnostic, Severity};
+use super::digest;
 use super::facts::Facts;
 use super::fleet::{self, Placement};
-use super::name::UnitName;
+use super::name::{UnitName, UnitType};
 use super::policy::{self, Policy};
 use super::syntax::{self, UnitFile};
 
@@ -108,7 +109,10 @@ impl Unit {
     /// Makes it a Quadlet file with this service, whose drop-ins are in systemd's order.
     pub fn becomes(&mut self, service: UnitName, drop_ins: Vec<Arc<TextFile>>) {
         for drop_in in &drop_ins {
-            read_drop_in(drop_in, &mut self.findings);
+            let parsed = read_drop_in(drop_in, &mut self.findings);
+            if self.name.unit_type() == UnitType::Container {
+                self.findings.extend(at(drop_in, limits_of_the_supervisor(&parsed, &self.name)));
+            }
         }
         self.service = Some(service);
         self.service_drop_ins = drop_ins;
@@ -142,6 +146,20 @@ impl Unit {
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| !finding.is_error())
     }
+}
+
+/// Limits hold for a container where they are part of its own file, which makes them its slice's.
+fn limits_of_the_supervisor(drop_in: &UnitFile, container: &UnitName) -> Vec<Diagnostic> {
+    let limits = drop_in.section_entries("Service").filter(|entry| digest::is_limit(entry.key));
+    let told = limits.map(|entry| {
+        let message = format!(
+            "{}= of a drop-in of the service binds the supervisor alone and not its container; put it into \
+             {container}.d/, or into {container}",
+            entry.key
+        );
+        Diagnostic::warning(entry.line, entry.column, message)
+    });
+    told.collect()
 }
 
 fn read_drop_in(drop_in: &Arc<TextFile>, findings: &mut Vec<Finding>) -> UnitFile {

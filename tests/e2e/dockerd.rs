@@ -83,3 +83,34 @@ fn containers_come_up_with_a_docker_that_was_broken_at_boot() {
     host.settle();
     assert_eq!(host.reloads(), reloads);
 }
+
+#[test]
+fn a_docker_that_hangs_or_is_installed_anew_is_waited_for() {
+    let host = Host::boot("hangs").docker().with_agent();
+    host.put("web.container", WEB);
+    host.wait_until("the container runs", SOON, || host.web_runs());
+    let hang = || host.sh("kill -STOP $(cat /run/docker.pid)");
+    let go_on = || host.sh("kill -CONT $(cat /run/docker.pid)");
+
+    let process = host.sh("docker inspect -f '{{.State.Pid}}' web").trim().to_owned();
+    hang();
+    host.sh("systemctl stop web");
+    host.wait_until("systemd itself ends the container", SOON, || !host.exists(&format!("/proc/{process}")));
+    assert_eq!(host.property("web.service", "Result"), "success");
+
+    host.sh("systemctl start --no-block web");
+    host.wait_until("it is told what the start waits for", SOON * 2, || {
+        host.property("web.service", "StatusText").contains("Docker does not answer at /run/docker.sock")
+    });
+    go_on();
+    host.wait_until("the container runs", SOON, || host.web_runs());
+
+    // As dpkg does it.
+    let before = host.sh("docker inspect -f '{{.Id}}' web");
+    host.sh("cp /usr/sbin/dockerd /usr/sbin/dockerd.new; mv /usr/sbin/dockerd.new /usr/sbin/dockerd");
+    host.sh("systemctl daemon-reload; systemctl restart docker");
+    host.wait_until("the container runs under the new one", SOON, || {
+        host.web_runs() && host.sh("docker inspect -f '{{.Id}}' web") != before
+    });
+    assert_eq!(host.sh("docker ps -aq | wc -l").trim(), "1");
+}

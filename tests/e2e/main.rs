@@ -41,6 +41,7 @@ mod quadlet_create;
 mod reload;
 mod reload_order;
 mod rollback;
+mod service_keys;
 mod settings;
 mod sockets;
 mod story;

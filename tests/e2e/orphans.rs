@@ -1,6 +1,8 @@
 //! However a container's service ends, its container does not outlive it; while the service only restarts, the
 //! container goes on where systemd and the Engine can do that.
 
+use std::time::Instant;
+
 use crate::agent::SOON;
 use crate::host::{Host, Suite};
 
@@ -94,6 +96,30 @@ fn nothing_outlives_its_service() {
         let scopes = host.sh("systemctl list-units --no-legend 'docker-*.scope'");
         assert_eq!(scopes.trim(), "", "no scope is left");
     }
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_start_waits_for_nobody() {
+    let host = Host::boot("middle").docker().with_agent();
+    host.put("middle.container", &container("middle", ""));
+    host.wait_active("middle.service");
+    for moment in 0..10 {
+        for (command, state) in [("stop", "inactive"), ("restart", "active")] {
+            host.sh("systemctl stop middle; systemctl reset-failed middle");
+            let began = Instant::now();
+            // systemctl may say that its job was cancelled, by the start of the container's scope: it is done all the same.
+            host.try_sh(&format!(
+                "systemctl start --no-block middle; sleep 0.{:02}; systemctl {command} middle",
+                moment * 5
+            ));
+            host.wait_for_unit("middle.service", "ActiveState", state, SOON);
+            assert!(began.elapsed() < SOON, "{command} after {} ms: {:?}", moment * 50, began.elapsed());
+        }
+    }
+    host.sh("systemctl stop middle");
+    host.wait_until("no container is left", SOON, || host.sh("docker ps -aq").trim().is_empty());
+    host.sh("systemctl reset-failed middle; systemctl start middle");
+    assert!(host.process_of("middle").is_some());
 }
 
 /// More than a Docker Engine starts at once.
