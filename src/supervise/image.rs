@@ -91,7 +91,7 @@ async fn pull_it(engine: &Engine, image: &str, pull: &Pull, all_tags: bool) -> R
 }
 
 /// Waits, and says so again and again: a daemon-reload makes systemd forget what it was told before.
-async fn wait(text: &str, time: Duration) {
+pub async fn wait(text: &str, time: Duration) {
     let end = tokio::time::Instant::now() + time;
     while tokio::time::Instant::now() < end {
         tell::moving(text, PATIENCE);

@@ -21,6 +21,9 @@ use lines::Lines;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
+/// How often systemd is told again what it was told.
+const REMIND_EVERY: Duration = Duration::from_secs(2);
+
 /// What failed may depend on more than the context.
 const TRY_AGAIN: Duration = Duration::from_secs(600);
 
@@ -60,8 +63,7 @@ async fn attempts(job: &Job, engine: &Engine, spec: &Build) -> Result<String, Pr
         attempt += 1;
         let text = format!("Building {name} failed: {}; trying again in {} s", problem.text, delay.as_secs_f32());
         tracing::warn!("{text}");
-        tell::moving(&text, delay + PATIENCE);
-        tokio::time::sleep(delay).await;
+        image::wait(&text, delay).await;
         if spec.retry_delay_usec.is_none() {
             delay = (delay * 2).min(LONGEST_DELAY);
         }
@@ -205,7 +207,21 @@ async fn attempt_it(job: &Job, engine: &Engine, spec: &Build, name: &str) -> Res
     };
     let mut lines = Lines::default();
     let mut told = Instant::now();
-    while let Some(output) = building.next().await? {
+    let mut last = told;
+    let mut text = format!("Building {name}");
+    loop {
+        let output = tokio::select! {
+            biased;
+            output = building.next() => output?,
+            // A step that prints nothing has its time; a daemon-reload makes systemd forget what it was told of that.
+            () = sleep_until(told + REMIND_EVERY), if last.elapsed() < PATIENCE => {
+                tell::moving(&text, PATIENCE.saturating_sub(last.elapsed()));
+                told = Instant::now();
+                continue;
+            }
+        };
+        let Some(output) = output else { break };
+        last = Instant::now();
         let news = match output {
             Output::Text(text) => {
                 lines.take(&text).iter().for_each(|line| tracing::info!("{line}"));
@@ -215,7 +231,8 @@ async fn attempt_it(job: &Job, engine: &Engine, spec: &Build, name: &str) -> Res
             Output::Alive => lines.step.clone(),
         };
         if told.elapsed() >= TELL_EVERY || lines.step_is_new() {
-            tell::moving(&format!("Building {name}: {news}"), PATIENCE);
+            text = format!("Building {name}: {news}");
+            tell::moving(&text, PATIENCE);
             told = Instant::now();
         }
     }
