@@ -14,9 +14,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sculler::host::{ApiVersion, Host, MachineId, Platform, System};
+use sculler::quadlet;
 use sculler::quadlet::spec::{Container, Request};
 use sculler::quadlet::{Context, Other, Others, Quadlet, Resource};
 use sculler::quadlet::{container, key_list, names, network, options, references, volume};
+use sculler::render::{Inputs, resolve, resolve_again};
+use sculler::select::Unplaced;
 use sculler::unit::{Finding, TextFile, Unit, UnitName, UnitType};
 use serde_json::{Value, json};
 use support::{check, entries};
@@ -300,8 +303,55 @@ fn lines() -> impl Strategy<Value = Vec<(usize, String)>> {
     prop::collection::vec((0..options::CONTAINER.len(), value()), 0..12)
 }
 
+/// A file of each type; what stands in them, and what they name of each other, is left to chance.
+const FILES: [(&str, &str); 6] = [
+    ("a.container", "[Container]\nImage=d.image\n"),
+    ("b.volume", "[Volume]\n"),
+    ("c.network", "[Network]\n"),
+    ("d.image", "[Image]\nImage=nginx\n"),
+    ("e.build", "[Build]\nImageTag=x\nSetWorkingDirectory=unit\n"),
+    ("f@1.container", "[Container]\nImage=nginx\n"),
+];
+
+fn files() -> impl Strategy<Value = Vec<(usize, Vec<(usize, String)>)>> {
+    let text = prop_oneof![value(), "[a-f]\\.(container|volume|network|image|build)(:/x)?"];
+    let lines = prop::collection::vec((0..1000_usize, text), 0..6);
+    prop::collection::vec((0..FILES.len(), lines), 1..6)
+}
+
 proptest! {
     #![proptest_config(support::proptest_config())]
+
+    #[test]
+    fn any_files_are_rendered_without_panic_and_always_the_same(files in files()) {
+        let mut units: BTreeMap<&str, Arc<Unit>> = BTreeMap::new();
+        for (index, lines) in files {
+            let (name, start) = FILES[index];
+            let unit_name = UnitName::parse(name).unwrap();
+            let keys = options::keys(unit_name.unit_type().section().unwrap());
+            let lines = lines.iter().map(|(key, value)| format!("{}={value}\n", keys[key % keys.len()].name));
+            let text = format!("{start}{}", lines.collect::<String>());
+            let path = Path::new("/etc/sculler/units").join(name);
+            let file = TextFile { path, text: text.as_bytes().into(), is_private: false };
+            let unit = Unit::read(unit_name, Arc::new(file), Vec::new());
+            units.insert(name, Arc::new(quadlet::complete(unit, |_| Vec::new())));
+        }
+        let units: Vec<_> = units.into_values().collect();
+        let (host, platform) = (host(), Platform::default());
+        let nothing = (BTreeMap::new(), BTreeMap::new());
+        let (installed, targets) = (&nothing.0, &nothing.1);
+        let inputs = Inputs { host: &host, platform: &platform, unplaced: Unplaced::Run, installed, targets };
+        let first = resolve(&units, &inputs);
+        for again in [resolve(&units, &inputs), resolve_again(&first, &units, &inputs)] {
+            prop_assert_eq!(&again.verdicts, &first.verdicts);
+            prop_assert_eq!(&again.desired, &first.desired);
+        }
+        // What is invalid on any host is so where it is not taken, too.
+        let elsewhere = resolve(&units, &Inputs { unplaced: Unplaced::Skip, ..inputs });
+        for (here, there) in first.verdicts.iter().zip(&elsewhere.verdicts) {
+            prop_assert!(here.ruling.word() == "invalid" || there.ruling.word() == "not-taken", "{here:?}, {there:?}");
+        }
+    }
 
     #[test]
     fn any_container_file_is_translated_without_panic_and_always_the_same(lines in lines(), name in "[a-z\\\\@:_.-]{1,9}") {

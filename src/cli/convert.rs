@@ -40,7 +40,7 @@ impl Convert {
             None => std::io::stdout().lock().write_all(conversion.text.as_bytes())?,
         }
         for file in conversion.files.iter().filter(|_| self.output.is_none()) {
-            eprintln!("{}, a file beside it ('--output FOLDER' writes both):\n\n{}", file.file_name, file.text);
+            eprintln!("{}, a file beside it ('--output FOLDER' writes it, too):\n\n{}", file.file_name, file.text);
         }
         for note in &conversion.notes {
             let files = std::iter::once(&unit.file).chain(&unit.drop_ins);
