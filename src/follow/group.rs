@@ -140,15 +140,13 @@ impl Group {
                 }
             }
             Place::Node(root, node) => {
-                if name.is_none_or(ignores) {
-                    return;
-                }
+                let Some(name) = name.filter(|name| !ignores(name)) else { return };
                 let (number, follow) = (self.number, self.follow.clone());
                 let Some(Root { tree: Some(tree), is_touched, .. }) = self.roots.get_mut(root as usize) else { return };
                 tree.touch(node);
                 *is_touched = true;
                 if is_folder {
-                    tree.grow(node, &mut Around { watches, follow: &follow, group: number, root });
+                    tree.appear(node, name, &mut Around { watches, follow: &follow, group: number, root });
                 }
                 self.wake();
             }

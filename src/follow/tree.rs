@@ -3,6 +3,7 @@
 //! A folder is watched before it is listed, so nothing that happens in between is lost. Of a file three numbers are kept: its name,
 //! what stat(2) says of it, and its content; only a file of which stat(2) says something new is read again.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
@@ -55,7 +56,8 @@ struct Folder {
     inode: (u64, u64),
     is_dirty: bool,
     watched: Option<Watched>,
-    folders: Vec<Node>,
+    /// By their names' digests.
+    folders: BTreeMap<u64, Node>,
     /// In the order of their names' digests.
     files: Box<[File]>,
 }
@@ -107,7 +109,7 @@ impl Tree {
             if folder.watched.is_none() {
                 return true;
             }
-            all.extend_from_slice(&folder.folders);
+            all.extend(folder.folders.values());
         }
         false
     }
@@ -122,14 +124,22 @@ impl Tree {
     pub fn touch_all(&mut self) {
         let mut all = vec![TOP];
         while let Some(node) = all.pop() {
-            all.extend_from_slice(&self.folders[node as usize].folders);
+            all.extend(self.folders[node as usize].folders.values());
             self.touch(node);
         }
     }
 
-    /// A folder came into this one: it is watched at once, lest what happens in it until the next look were missed as a sign that
-    /// more is to come.
-    pub fn grow(&mut self, node: Node, around: &mut impl Surroundings) {
+    /// Something came into a folder: if it is one, it is watched at once, lest what happens in it until the next look were missed
+    /// as a sign that more is to come.
+    pub fn appear(&mut self, node: Node, name: &OsStr, around: &mut impl Surroundings) {
+        let path = self.path(node).join(name);
+        let Ok(metadata) = fs::symlink_metadata(&path) else { return };
+        if metadata.is_dir() && !self.is_view(node, &metadata, &path) {
+            self.folder(node, name, (metadata.dev(), metadata.ino()), around);
+        }
+    }
+
+    fn grow(&mut self, node: Node, around: &mut impl Surroundings) {
         let path = self.path(node);
         let Ok(entries) = fs::read_dir(&path) else { return };
         for entry in entries.flatten() {
@@ -169,8 +179,8 @@ impl Tree {
             for file in &folder.files {
                 sum = sum.wrapping_add(mixed(&[path, file.name, file.content]));
             }
-            for &below in &folder.folders {
-                all.push((below, mixed(&[path, hash(self.folders[below as usize].name.as_bytes())])));
+            for (&name, &below) in &folder.folders {
+                all.push((below, mixed(&[path, name])));
             }
         }
         sum
@@ -207,9 +217,8 @@ impl Tree {
 
     /// The node of a folder below `parent`; a new one if it is not known, or is another folder than it was.
     fn folder(&mut self, parent: Node, name: &OsStr, inode: (u64, u64), around: &mut impl Surroundings) -> Node {
-        let find = |node: &&Node| *self.folders[**node as usize].name == *name;
-        let known = self.folders[parent as usize].folders.iter().find(find).copied();
-        if let Some(known) = known {
+        let key = hash(name.as_bytes());
+        if let Some(known) = self.folders[parent as usize].folders.get(&key).copied() {
             if self.folders[known as usize].inode == inode {
                 return known;
             }
@@ -226,21 +235,22 @@ impl Tree {
                 (self.folders.len() - 1) as Node
             }
         };
-        self.folders[parent as usize].folders.push(node);
+        self.folders[parent as usize].folders.insert(key, node);
         self.open(node, around);
         self.grow(node, around);
         node
     }
 
     fn drop(&mut self, parent: Node, node: Node, around: &mut impl Surroundings) {
-        self.folders[parent as usize].folders.retain(|below| *below != node);
+        let key = hash(self.folders[node as usize].name.as_bytes());
+        self.folders[parent as usize].folders.remove(&key);
         let mut gone = vec![node];
         while let Some(node) = gone.pop() {
             let folder = std::mem::take(&mut self.folders[node as usize]);
             if let Some(watched) = folder.watched {
                 around.unwatch(node, watched);
             }
-            gone.extend(folder.folders);
+            gone.extend(folder.folders.values());
             self.free.push(node);
         }
     }
@@ -277,8 +287,9 @@ impl Tree {
             files.push(file);
         }
         files.sort_unstable_by_key(|file| file.name);
-        let gone: Vec<Node> =
-            self.folders[node as usize].folders.iter().copied().filter(|below| !folders.contains(below)).collect();
+        folders.sort_unstable();
+        let is_gone = |below: &Node| folders.binary_search(below).is_err();
+        let gone: Vec<Node> = self.folders[node as usize].folders.values().copied().filter(is_gone).collect();
         let before = std::mem::replace(&mut self.folders[node as usize].files, files.into());
         let after = &self.folders[node as usize].files;
         let is_less = before.iter().any(|file| after.binary_search_by_key(&file.name, |file| file.name).is_err());
@@ -356,3 +367,7 @@ pub fn mixed(parts: &[u64]) -> u64 {
     sum = (sum ^ sum >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     sum ^ sum >> 31
 }
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;
