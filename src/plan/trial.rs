@@ -89,6 +89,10 @@ fn of_unit(situation: &Situation<'_>, desired: &Desired, trial: Trial) -> Verdic
     else {
         return Verdict::Open(None);
     };
+    if situation.asked.contains_key(name) {
+        // What is asked for comes first: a start after a stop has not been tried yet.
+        return Verdict::Open(None);
+    }
     if let Some(reason) = situation.unstarted.get(name).filter(|_| trial.was_up) {
         return Verdict::Bad(reason.clone());
     }

@@ -144,6 +144,24 @@ fn a_stop_by_hand_is_no_verdict() {
 }
 
 #[test]
+fn a_stop_and_a_start_on_demand_are_no_verdict() {
+    paused(async {
+        let model = Model::default();
+        let agent = begin(&model).await;
+        model.write("a.service", &service("two"));
+        agent.change().await;
+        seconds(2).await;
+        agent.wish("a.service", Wish::Stop).await;
+        seconds(2).await;
+        let answer = agent.wish("a.service", Wish::Start).await;
+        assert_eq!(answer.problem, None);
+        seconds(40).await;
+        assert_eq!((runs(&model).as_str(), reason(&model)), ("two", None));
+        agent.stop().await;
+    });
+}
+
+#[test]
 fn rollback_no_and_force_leave_the_new_version() {
     paused(async {
         let model = Model::default();
