@@ -95,6 +95,7 @@ install:
 	install -D -m 644 docs/sculler.8 $(SHARE)/man/man8/sculler.8
 	install -D -m 644 docs/sculler-keys.5 $(SHARE)/man/man5/sculler-keys.5
 	install -D -m 644 -t $(SHARE)/doc/sculler/examples examples/units/*
+	install -D -m 644 -t $(SHARE)/doc/sculler/cloud-config packaging/cloud-config/*.yaml
 # Without them everything works, and nothing is built here: this may be root
 ifneq ($(wildcard $(GENERATED)/man1),)
 	install -D -m 644 -t $(SHARE)/man/man1 $(GENERATED)/man1/*.1
