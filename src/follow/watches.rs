@@ -9,7 +9,7 @@ use super::tree::Node;
 use crate::source::inotify::{self, Inotify, Listener, Watched};
 
 /// How many folders are watched; what is beyond that is looked at from time to time.
-const MOST: usize = 50_000;
+const MOST: usize = 60_000;
 
 /// For what a group watches a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
