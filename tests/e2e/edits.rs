@@ -137,7 +137,7 @@ fn a_slow_start_holds_up_no_other_unit() {
     host.wait_for_unit("slow.service", "ActiveState", "activating", SOON);
     host.run_sleeper("quick.service");
     assert_eq!(host.property("slow.service", "ActiveState"), "activating");
-    assert_eq!(host.status()["units"]["slow.service"]["job"], "start");
+    host.wait_until("its job is published", SOON, || host.status()["units"]["slow.service"]["job"] == "start");
     // Nor does it hold up edits, removals and boot links of the others
     let quick = host.invocation("quick.service");
     host.put("quick.service", &service("/bin/sleep 1000000"));
