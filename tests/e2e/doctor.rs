@@ -33,9 +33,9 @@ fn a_host_is_examined() {
         host.write("/etc/systemd/system/docker.service.d/log-rate.conf", limit);
         host.sh("docker pull -q busybox; systemctl daemon-reload; systemctl restart docker");
         for run in ["one", "two"] {
-            host.sh(&format!("docker run --name {run} --log-driver journald busybox seq 12000 > /dev/null"));
+            host.sh(&format!("docker run --name {run} --log-driver journald busybox seq 60000 > /dev/null"));
             host.wait_until("all lines are in the journal", SOON * 3, || {
-                host.sh(&format!("journalctl --sync; journalctl CONTAINER_NAME={run} -o cat | wc -l")).trim() == "12000"
+                host.sh(&format!("journalctl --sync; journalctl CONTAINER_NAME={run} -o cat | wc -l")).trim() == "60000"
             });
         }
         assert!(host.sh("sculler doctor").contains("ok    docker          the journal takes 1000000 lines"));

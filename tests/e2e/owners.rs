@@ -191,9 +191,9 @@ fn a_large_tree_is_not_searched_twice() {
     });
     host.sh("chmod 0 /srv/own/7/7; chown root /srv/own/7/8; chmod 600 /srv/own/7/8");
     host.wait_until("it is forgotten", SOON, || !is_known());
+    // Each start is refused, and its reason is told.
     host.wait_until("what changed in place is found", SOON, || {
-        let said = host.try_sh("systemctl restart own; systemctl status own --no-pager; sculler status").stdout;
-        said.contains("/srv/own/7/7 (1500:1500 0000), /srv/own/7/8 (root:1500 0600)")
+        host.refused().contains("/srv/own/7/7 (1500:1500 0000), /srv/own/7/8 (root:1500 0600)")
     });
 }
 
