@@ -2,6 +2,7 @@
 //! Lost events, restarts and crashes need no code of their own.
 
 mod chronicle;
+mod engine;
 mod housekeeping;
 mod inbox;
 mod jobs;

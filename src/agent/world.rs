@@ -8,9 +8,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::engine::KnownEngine;
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
-use crate::docker;
 use crate::follow::Following;
 use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
@@ -102,9 +102,7 @@ pub struct Host {
     trials: Trials,
     watch_failure: Option<String>,
     platform: Option<Platform>,
-    engine: Option<docker::Facts>,
-    /// Whether `engine` is what the Engine that runs now said.
-    engine_is_current: bool,
+    engine: KnownEngine,
     docker_socket: PathBuf,
     following: Following,
 }
@@ -130,7 +128,7 @@ impl Host {
         apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
         let inotify = Inotify::start()?;
-        let engine = records.engine_facts();
+        let engine = KnownEngine::new(records.engine_facts(), changed.clone());
         Ok(Self {
             systemd: None,
             pump: None,
@@ -147,7 +145,6 @@ impl Host {
             watch_failure: None,
             platform: None,
             engine,
-            engine_is_current: false,
             docker_socket: settings.docker_socket.clone(),
         })
     }
@@ -198,22 +195,14 @@ impl World for Host {
             let Ok(version) = systemd.version().await else { return Platform::default() };
             self.platform = Some(platform_of(&version));
         }
-        // An Engine that is down says nothing: what it said last stays, also over a reboot, lest its stop or a late start
-        // changed the text of every container.
-        if !self.engine_is_current
-            && let Ok(systemd) = self.systemd().await
-            && let Some(facts) = docker::engine_facts(&systemd, &self.docker_socket).await
+        if let Ok(systemd) = self.systemd().await
+            && let Some(facts) = self.engine.ask(&systemd, &self.docker_socket).await
+            && let Err(error) = self.records.set_engine_facts(&facts)
         {
-            if self.engine != Some(facts)
-                && let Err(error) = self.records.set_engine_facts(&facts)
-            {
-                tracing::warn!("what Docker says of itself cannot be remembered: {error}");
-            }
-            self.engine = Some(facts);
-            self.engine_is_current = true;
+            tracing::warn!("what Docker says of itself cannot be remembered: {error}");
         }
         let mut platform = self.platform.clone().unwrap_or_default();
-        if let Some(facts) = self.engine {
+        if let Some(facts) = self.engine.said() {
             platform.docker_api = facts.api;
             platform.live_restore = facts.live_restore;
         }
@@ -222,13 +211,13 @@ impl World for Host {
 
     fn forget_platform(&mut self) {
         self.platform = None;
-        self.engine_is_current = false;
+        self.engine.forget();
     }
 
     fn look(&mut self, settings: &Settings) -> Result<Look, ScanError> {
         if self.docker_socket != settings.docker_socket {
             self.docker_socket = settings.docker_socket.clone();
-            self.engine_is_current = false;
+            self.engine.forget();
         }
         if self.unit_dir != settings.unit_dir {
             self.unit_dir = settings.unit_dir.clone();
@@ -297,7 +286,7 @@ impl World for Host {
     }
 
     fn stopped_with_docker(&mut self) -> Vec<UnitName> {
-        if self.engine_is_current { self.records.take_stopped_with_docker() } else { Vec::new() }
+        if self.engine.is_current() { self.records.take_stopped_with_docker() } else { Vec::new() }
     }
 
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {

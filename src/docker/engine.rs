@@ -97,14 +97,15 @@ impl Engine {
 
 /// What rendering has to know of the Engine; `None` if it is not up, or does not answer at once: it is never started by
 /// asking, and nobody waits for it.
-pub async fn engine_facts(systemd: &Systemd, socket: &Path) -> Option<Facts> {
+pub async fn engine_facts(systemd: &Systemd, socket: &Path) -> Option<(Engine, Facts)> {
     if service_state_by(systemd).await != ServiceState::Up || !socket.exists() {
         return None;
     }
     let asked = async {
         let engine = Engine::connect(socket).await?;
         let api = newest(socket).await?;
-        Ok::<_, Error>(Facts { api, live_restore: engine.live_restore().await? })
+        let live_restore = engine.live_restore().await?;
+        Ok::<_, Error>((engine, Facts { api, live_restore }))
     };
     match tokio::time::timeout(AT_ONCE, asked).await {
         Ok(Ok(facts)) => Some(facts),

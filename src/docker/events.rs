@@ -1,4 +1,4 @@
-//! What the Engine tells of a container without being asked.
+//! What the Engine tells of a container, and of itself, without being asked.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -65,10 +65,21 @@ impl Engine {
         self.events(id, &format!("&since={}", seconds(since))).await
     }
 
+    /// Waits until the Engine has read its configuration, or had done so since a moment; false if it goes away before.
+    pub async fn reloaded(&self, since: SystemTime) -> Result<bool, Error> {
+        let filters = serde_json::json!({ "type": ["daemon"], "event": ["reload"] });
+        let mut messages = self.messages(&filters, &format!("&since={}", seconds(since))).await?;
+        Ok(messages.next::<Message>().await?.is_some())
+    }
+
     async fn events(&self, id: &str, span: &str) -> Result<Events, Error> {
-        let filters = serde_json::json!({ "type": ["container"], "container": [id] }).to_string();
-        let response = self.send(Request::get(format!("/events?filters={}{span}", encoded(&filters)))).await?;
-        Ok(Events(Messages::new(response)))
+        let filters = serde_json::json!({ "type": ["container"], "container": [id] });
+        self.messages(&filters, span).await.map(Events)
+    }
+
+    async fn messages(&self, filters: &serde_json::Value, span: &str) -> Result<Messages, Error> {
+        let filters = encoded(&filters.to_string());
+        Ok(Messages::new(self.send(Request::get(format!("/events?filters={filters}{span}"))).await?))
     }
 }
 

@@ -264,6 +264,18 @@ fn live_restore_changes_the_text_and_restarts_nothing() {
     host.wait_until("Docker is back", SOON, || host.inspect("web", "{{.State.Pid}}") == process);
     host.settle();
     host.assert_untouched("web.service", &before);
+    // Without systemd's knowledge, as well.
+    let switch = |from: &str, to: &str| {
+        let settings = host.read("/etc/docker/daemon.json").replace(from, to);
+        host.write("/etc/docker/daemon.json", &settings);
+        host.sh("kill -HUP $(cat /run/docker.pid)");
+    };
+    switch("\"live-restore\": true", "\"live-restore\": false");
+    host.wait_until("docker.service is required again", SOON, || requires().contains("docker.service"));
+    switch("\"live-restore\": false", "\"live-restore\": true");
+    host.wait_until("docker.service is not required any more", SOON, || !requires().contains("docker.service"));
+    host.settle();
+    host.assert_untouched("web.service", &before);
     // Nobody starts an Engine that somebody stopped.
     host.sh("systemctl stop docker.service docker.socket");
     host.settle();
