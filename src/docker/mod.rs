@@ -12,6 +12,8 @@ mod events;
 mod http;
 mod images;
 mod keep;
+#[cfg(test)]
+pub(crate) mod played;
 mod resources;
 mod service;
 mod stream;

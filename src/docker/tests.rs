@@ -1,60 +1,9 @@
 //! Answers of Engines, old and new, given by a socket that plays one.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixListener;
-use tokio::task::AbortHandle;
-
+use super::played::{Answers, Played};
 use super::{Engine, Error, Event};
 use crate::host::ApiVersion;
 use crate::quadlet::create::CreateBody;
-
-/// The first answer whose beginning of the request line fits; without one, 404.
-type Answers = &'static [(&'static str, u16, &'static str)];
-
-/// Plays an Engine until it is dropped.
-struct Played(PathBuf, AbortHandle);
-
-impl Played {
-    fn new(api: &'static str, answers: Answers) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("sculler-engine-{}-{number}", std::process::id()));
-        Self::at(path, api, answers)
-    }
-
-    fn at(path: PathBuf, api: &'static str, answers: Answers) -> Self {
-        let _ = std::fs::remove_file(&path);
-        let listener = UnixListener::bind(&path).unwrap();
-        let serving = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = vec![0; 64 * 1024];
-                let length = stream.read(&mut head).await.unwrap_or_default();
-                let request = String::from_utf8_lossy(&head[..length]).into_owned();
-                let found = answers.iter().find(|(start, ..)| request.starts_with(start));
-                let (status, body) =
-                    found.map_or((404, r#"{"message":"no such thing"}"#), |(_, code, body)| (*code, body));
-                let version = if api.is_empty() { String::new() } else { format!("Api-Version: {api}\r\n") };
-                let answer = format!("HTTP/1.1 {status} X\r\n{version}Content-Length: {}\r\n\r\n{body}", body.len());
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self(path, serving.abort_handle())
-    }
-
-    fn socket(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Played {
-    fn drop(&mut self) {
-        self.1.abort();
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 const TOO_OLD: &str = r#"{"message":"client version 1.51 is too old. Minimum supported API version is 1.60, please upgrade your client"}"#;
 

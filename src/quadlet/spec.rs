@@ -94,9 +94,9 @@ pub struct Container {
     /// `HostUser=`: whether this host has to know the container's user.
     #[serde(default, skip_serializing_if = "is_ignore")]
     pub host_user: HostUser,
-    /// Images of its mounts; they are pulled as its own is.
+    /// The images of its mounts. The Engine makes no container that mounts an image that is not here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mounted_images: Vec<String>,
+    pub mounted_images: Vec<MountedImage>,
     /// How `systemctl reload` is passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reload>,
@@ -134,6 +134,15 @@ impl Follow {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// An image that a container mounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountedImage {
+    /// With a tag or digest.
+    pub image: String,
+    /// How it gets here.
+    pub pull: Pull,
 }
 
 /// Where an image comes from, and when.

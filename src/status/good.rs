@@ -152,6 +152,12 @@ impl Good {
             container.image.clone_from(image);
             container.create.image.clone_from(image);
             container.pull.policy = PullPolicy::Never;
+            // What it mounted has only its name.
+            for mounted in
+                container.mounted_images.iter_mut().filter(|mounted| mounted.pull.policy != PullPolicy::Never)
+            {
+                mounted.pull.policy = PullPolicy::Missing;
+            }
             if let Ok(text) = serde_json::to_vec_pretty(&parsed) {
                 return text;
             }

@@ -11,7 +11,7 @@ use super::health::Health;
 use super::leftovers::{self, Found};
 use super::notify_socket::NotifySocket;
 use super::owners::{self, Owners};
-use super::prepare::pull_of;
+use super::prepare::{pull_now, take_prepared};
 use super::reload::Trial;
 use super::signals::Signals;
 use super::{
@@ -67,7 +67,9 @@ async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found, Option<O
     if let Found::Adoptable(_) = found {
         return Ok((engine, found, None));
     }
-    image::provide_unless(is_here?, &engine, &spec.image, &pull_of(job, &spec.pull), false).await?;
+    let is_prepared = take_prepared(job);
+    image::provide_unless(is_here?, &engine, &spec.image, &pull_now(&spec.pull, is_prepared), false).await?;
+    image::provide_mounted(&engine, spec, |pull| pull_now(pull, is_prepared)).await?;
     let owners = owners::check(job, spec, &engine).await?;
     Ok((engine, found, owners))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::docker::{
     Credentials, Engine, Error, Progress, all_credentials_from, credential_helper, credentials_from, registry_of,
 };
-use crate::quadlet::spec::{Pull, PullPolicy};
+use crate::quadlet::spec::{Container, MountedImage, Pull, PullPolicy};
 
 use super::{Failure, advice, tell};
 
@@ -59,6 +59,14 @@ pub async fn provide_unless(
         },
         _ => pull_it(engine, image, pull, all_tags).await,
     }
+}
+
+/// Sees to the images that a container mounts, one after the other; `adapt` says how each gets here now.
+pub async fn provide_mounted(engine: &Engine, spec: &Container, adapt: impl Fn(&Pull) -> Pull) -> Result<(), Failure> {
+    for MountedImage { image, pull } in &spec.mounted_images {
+        provide(engine, image, &adapt(pull), false).await?;
+    }
+    Ok(())
 }
 
 /// Whether the registry has another image of that name.
@@ -234,4 +242,55 @@ fn helper(image: &str, pull: &Pull) -> Option<(PathBuf, String)> {
         let helper = credential_helper(&std::fs::read_to_string(&path).ok()?, image)?;
         Some((path, helper))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::docker::played::{Answers, Played};
+    use crate::supervise::prepare::pull_now;
+
+    const ENGINE: Answers = &[
+        ("GET /_ping ", 200, "OK"),
+        ("GET /v1.48/images/here%3A1/json ", 200, r#"{"Id":"sha256:9c"}"#),
+        ("POST /v1.48/images/create?fromImage=full", 200, r#"{"error":"no space left on device"}"#),
+        ("POST /v1.48/images/create?", 200, r#"{"status":"Pulling fs layer","id":"aa"}"#),
+    ];
+
+    /// What is pulled for mounts of images, each with its policy.
+    async fn pulled(mounts: &[(&str, &str)], is_prepared: bool) -> Result<Vec<String>, String> {
+        let mounted: Vec<_> = mounts
+            .iter()
+            .map(|(image, policy)| {
+                let built_by = (*policy == "never").then_some("app-build.service");
+                json!({ "image": image, "pull": { "policy": policy, "retries": 0, "built_by": built_by } })
+            })
+            .collect();
+        let spec: Container = serde_json::from_value(json!({
+            "name": "app", "image": "app:1", "pull": { "policy": "missing", "retries": 0 }, "notify": "started",
+            "oneshot": false, "create": { "Image": "app:1" }, "start": {}, "mounts": [], "mounted_images": mounted,
+        }))
+        .unwrap();
+        let played = Played::new("1.48", ENGINE);
+        let engine = Engine::connect(played.socket()).await.unwrap();
+        let adapt = |pull: &Pull| pull_now(pull, is_prepared);
+        provide_mounted(&engine, &spec, adapt).await.map_err(|failure| failure.0)?;
+        let asked = played.asked("POST /v1.48/images/create?");
+        Ok(asked.iter().filter_map(|line| Some(line.split_once("fromImage=")?.1.to_owned())).collect())
+    }
+
+    #[tokio::test]
+    async fn images_of_mounts_are_pulled_as_they_are_wanted() {
+        let of = |mounts, is_prepared| pulled(mounts, is_prepared);
+        assert_eq!(of(&[("here:1", "missing"), ("here:1", "never")], false).await.unwrap(), [""; 0]);
+        assert_eq!(of(&[("gone:1", "missing"), ("here:1", "always")], false).await.unwrap(), ["gone%3A1", "here%3A1"]);
+        // A start after the preparation asks for nothing twice; what was removed meanwhile comes again.
+        assert_eq!(of(&[("gone:1", "always"), ("here:1", "always")], true).await.unwrap(), ["gone%3A1"]);
+        let error = of(&[("gone:1", "never")], false).await.unwrap_err();
+        assert!(error.contains("gone:1 is not here; app-build.service builds it"), "{error}");
+        let error = of(&[("full:1", "missing"), ("gone:1", "missing")], false).await.unwrap_err();
+        assert!(error.contains("full:1 cannot be pulled: no space left on device"), "{error}");
+    }
 }

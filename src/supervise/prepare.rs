@@ -75,6 +75,7 @@ async fn prepare(job: &Job, unit: &UnitName) -> Result<(), Failure> {
 
 async fn prepare_container(job: &Job, unit: &UnitName, engine: &Engine, spec: &Container) -> Result<(), Failure> {
     image::provide(engine, &spec.image, &spec.pull, false).await?;
+    image::provide_mounted(engine, spec, Pull::clone).await?;
     tell::status("Checking the new version");
     let running = leftovers::running(engine, &job.spec.unit).await?;
     if let Some(other) = engine.container(&spec.name).await?
@@ -135,12 +136,17 @@ fn remember_pull(unit: &UnitName, job: &Job) -> Result<(), Failure> {
     leave(&path, &job.spec.run.to_string()).map_err(|error| Failure(format!("{}: {error}", path.display())))
 }
 
-/// How the image of a start gets here: once, as the preparation of this very version left it.
-pub fn pull_of(job: &Job, pull: &Pull) -> Pull {
-    let Ok(unit) = UnitName::parse(&job.spec.unit) else { return pull.clone() };
+/// Whether the images of this very version were pulled by its preparation. That counts for one start.
+pub fn take_prepared(job: &Job) -> bool {
+    let Ok(unit) = UnitName::parse(&job.spec.unit) else { return false };
     let path = records().pulled(&unit);
     let is_prepared = std::fs::read_to_string(&path).is_ok_and(|run| run == job.spec.run.to_string());
     let _ = files::remove(&path);
+    is_prepared
+}
+
+/// How an image of a start gets here: what the preparation pulled is not asked for again.
+pub fn pull_now(pull: &Pull, is_prepared: bool) -> Pull {
     let policy = if is_prepared && pull.policy != PullPolicy::Never { PullPolicy::Missing } else { pull.policy };
     Pull { policy, ..pull.clone() }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::docker::Engine;
 use crate::quadlet::spec::{Build, Image, Request};
 
+use super::prepare::{pull_now, take_prepared};
 use super::{Failure, Job, build, dependents, engine, image, network, remembered, tell, volume};
 
 /// On which occasion a resource is made.
@@ -95,7 +96,7 @@ pub fn file_name(job: &Job) -> String {
 async fn provide_image(job: &Job, engine: &Engine, spec: &Image, occasion: Occasion) -> Result<Made, Failure> {
     let name = spec.tag.as_ref().unwrap_or(&spec.image);
     let before = id(engine, name).await?;
-    image::provide(engine, &spec.image, &super::prepare::pull_of(job, &spec.pull), spec.all_tags).await?;
+    image::provide(engine, &spec.image, &pull_now(&spec.pull, take_prepared(job)), spec.all_tags).await?;
     if let Some(tag) = &spec.tag {
         image::tag(engine, &spec.image, tag).await?;
     }

@@ -97,12 +97,15 @@ fn a_container_is_a_service() {
         let host = Host::with_supervisor("supervise", suite);
         let mut spec = script("web", PATIENT);
         spec["reload"] = json!({ "command": ["sh", "-c", "echo again; exit 3"] });
+        // These Engines cannot mount it.
+        spec["mounted_images"] = json!([{ "image": "nginx:latest", "pull": { "policy": "missing", "retries": 0 } }]);
         host.supervise("web", spec, "");
         host.sh("systemctl start web");
         let line = host.status_text("web.service");
         for part in ["Container web (", "PID ", "image busybox:latest"] {
             assert!(line.contains(part), "{line}");
         }
+        host.sh("docker image inspect nginx:latest");
         host.wait_until("its lines are in the unit's journal", SOON, || {
             host.sh("journalctl --sync; journalctl -u web -o cat").lines().any(|line| line == "up")
         });

@@ -25,7 +25,9 @@ use super::docker_names::{check_name, image_name};
 use super::expand::Expander;
 use super::quantities::{self, SIGNAL, duration, signal};
 use super::read::{Quadlet, sort};
-use super::spec::{AtStart, BindSource, Container, Follow, Notify, OnUnhealthy, Pull, PullPolicy, Reload};
+use super::spec::{
+    AtStart, BindSource, Container, Follow, MountedImage, Notify, OnUnhealthy, Pull, PullPolicy, Reload,
+};
 use super::values::{Value, Values, is_yes};
 use super::{service, slice};
 use crate::host::ApiVersion;
@@ -79,7 +81,7 @@ struct Translation<'a> {
     /// The paths in the container on which something is mounted, with the key that does it.
     targets: BTreeMap<String, &'static str>,
     /// Of mounts of type image: they have to be here before the container is made.
-    mounted_images: Vec<String>,
+    mounted_images: Vec<MountedImage>,
 }
 
 impl Translation<'_> {
@@ -186,6 +188,20 @@ impl Translation<'_> {
     }
 
     fn pull(&mut self) -> Pull {
+        let pull = self.pull_as_written();
+        let Some(service) = self.values.scalar("Image").and_then(|value| self.built_by(&value.text)) else {
+            return pull;
+        };
+        if matches!(pull.policy, PullPolicy::Always | PullPolicy::Newer)
+            && let Some(value) = self.values.scalar("Pull")
+        {
+            self.values.refuse::<()>(&value, "what a .build file makes is in no registry; leave Pull= out");
+        }
+        Pull { policy: PullPolicy::Never, built_by: Some(service), ..pull }
+    }
+
+    /// As the keys of the file have it.
+    fn pull_as_written(&mut self) -> Pull {
         let policy = self.values.scalar("Pull").and_then(|value| match value.text.to_ascii_lowercase().as_str() {
             "always" => Some(PullPolicy::Always),
             "missing" | "ifnotpresent" => Some(PullPolicy::Missing),
@@ -200,28 +216,33 @@ impl Translation<'_> {
             Some(nanoseconds) => u64::try_from(nanoseconds / 1000).ok(),
             None => self.not_a(&value, quantities::DURATION),
         });
-        let built_by = self.built_by();
-        if let (Some(PullPolicy::Always | PullPolicy::Newer), Some(_)) = (policy, &built_by)
-            && let Some(value) = self.values.scalar("Pull")
-        {
-            self.values.refuse::<()>(&value, "what a .build file makes is in no registry; leave Pull= out");
-        }
         Pull {
-            policy: if built_by.is_some() { PullPolicy::Never } else { policy.unwrap_or_default() },
+            policy: policy.unwrap_or_default(),
             // containers.conf(5)
             retries: retries.unwrap_or(3),
             retry_delay_usec: delay,
             platform: None,
             auth_file: None,
             credentials: None,
-            built_by,
+            built_by: None,
         }
     }
 
-    /// The service that builds the image.
-    fn built_by(&mut self) -> Option<String> {
-        let value = self.values.scalar("Image").filter(|value| value.text.ends_with(".build"))?;
-        Some(self.context.others.find(&value.text).ok()?.service.to_string())
+    /// How an image that is mounted from `source` gets here: as the container's own, unless another file says how.
+    fn pull_of_mount(&mut self, source: &str) -> Pull {
+        let pull = self.pull_as_written();
+        if let Some(service) = self.built_by(source) {
+            return Pull { policy: PullPolicy::Never, built_by: Some(service), ..pull };
+        }
+        // The service of that file came first, and asked the registry if that was to be.
+        let is_provided = [".image", ".volume"].iter().any(|suffix| source.ends_with(suffix));
+        Pull { policy: if is_provided { PullPolicy::Missing } else { pull.policy }, ..pull }
+    }
+
+    /// The service that builds an image.
+    fn built_by(&self, source: &str) -> Option<String> {
+        let file = Some(source).filter(|source| source.ends_with(".build"))?;
+        Some(self.context.others.find(file).ok()?.service.to_string())
     }
 
     fn reload(&mut self) -> Option<Reload> {

@@ -140,7 +140,7 @@ impl Translation<'_> {
             (_, None) => return Err("has no source=; add it".into()),
             ("image", Some(source)) => {
                 if let Some(image) = self.image_of(value, source) {
-                    self.image_mount(value, image, target, &options);
+                    self.image_mount(value, source, image, target, &options);
                 }
             }
             (_, Some(source)) if source.ends_with(".volume") && !source.contains('/') => {

@@ -5,7 +5,7 @@ use super::mount_options::Options;
 use crate::host::ApiVersion;
 use crate::quadlet::create::{BindOptions, Empty, ImageOptions, Mount, VolumeOptions};
 use crate::quadlet::docker_names::check_name;
-use crate::quadlet::spec::{BindSource, Owner};
+use crate::quadlet::spec::{BindSource, MountedImage, Owner};
 use crate::quadlet::values::Value;
 
 /// `[SOURCE:]TARGET[:OPTIONS]`
@@ -111,7 +111,7 @@ impl Translation<'_> {
         match self.context.others.find(source) {
             Err(message) => self.values.findings.push(value.error(format!("{}: {message}", value.key()))),
             Ok(resource) => match &resource.image {
-                Some(image) => self.image_mount(value, image.clone(), target, options),
+                Some(image) => self.image_mount(value, source, image.clone(), target, options),
                 None => {
                     let options = Options {
                         no_copy: options.no_copy || resource.no_copy,
@@ -173,7 +173,14 @@ impl Translation<'_> {
     }
 
     /// An image's files; read-only unless they are said to be writable, as with Podman.
-    pub(super) fn image_mount(&mut self, value: &Value<'_>, image: String, target: String, options: &Options) {
+    pub(super) fn image_mount(
+        &mut self,
+        value: &Value<'_>,
+        source: &str,
+        image: String,
+        target: String,
+        options: &Options,
+    ) {
         if !self.needs_api(value, "a mount of type image", ApiVersion(1, 48), "28.0") {
             return;
         }
@@ -181,7 +188,8 @@ impl Translation<'_> {
             self.refuse_mount(value, "has an option that images do not have; they take ro, rw and subpath");
             return;
         }
-        self.mounted_images.push(image.clone());
+        let pull = self.pull_of_mount(source);
+        self.mounted_images.push(MountedImage { image: image.clone(), pull });
         self.create.host_config.mounts.push(Mount {
             kind: "image".into(),
             source: image,
