@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::systemd::{JobKind, Systemd};
+use crate::systemd::{ActiveState, JobKind, Systemd, UnitState};
 
 /// How often to look: at first, and at most.
 const FIRST: Duration = Duration::from_millis(20);
@@ -40,7 +40,7 @@ struct Stop<'a> {
 
 impl Stop<'_> {
     async fn look(&mut self) {
-        self.was_asked |= self.job(self.unit).await == Some(JobKind::Stop);
+        self.was_asked = self.was_asked || self.is_asked().await;
         let Some(systemd) = &self.systemd else { return };
         match systemd.cancel_start(self.scope).await {
             Ok(true) => tracing::info!("{} waits for this stop; its start is cancelled", self.scope),
@@ -50,7 +50,7 @@ impl Stop<'_> {
     }
 
     async fn insist(&self) {
-        if self.was_asked && self.job(self.unit).await == Some(JobKind::Start) {
+        if self.was_asked && self.state().await.is_some_and(|state| state.job == Some(JobKind::Start)) {
             tracing::info!("the start of the container took the stop back; it is asked for again");
             let Some(systemd) = &self.systemd else { return };
             if let Err(error) = systemd.stop(self.unit).await {
@@ -59,8 +59,25 @@ impl Stop<'_> {
         }
     }
 
-    async fn job(&self, unit: &str) -> Option<JobKind> {
-        let states = self.systemd.as_ref()?.states(&[unit]).await.ok()?;
-        states.get(unit)?.job
+    async fn is_asked(&self) -> bool {
+        match self.state().await {
+            Some(UnitState { job: Some(JobKind::Stop), .. }) => true,
+            Some(UnitState { job: Some(JobKind::Start), active: ActiveState::Deactivating, .. }) => {
+                self.was_taken_back().await.unwrap_or_default()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the start that is queued came with the scope, which was started after the stop had begun, and is nobody's will.
+    async fn was_taken_back(&self) -> Option<bool> {
+        let systemd = self.systemd.as_ref()?;
+        let scope = systemd.details(self.scope).await.ok()?;
+        let unit = systemd.details(self.unit).await.ok()?;
+        Some(scope.started_at >= unit.changed_at)
+    }
+
+    async fn state(&self) -> Option<UnitState> {
+        self.systemd.as_ref()?.states(&[self.unit]).await.ok()?.remove(self.unit)
     }
 }

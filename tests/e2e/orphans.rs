@@ -114,7 +114,10 @@ fn a_stop_in_the_middle_of_a_start_waits_for_nobody() {
                 "systemctl start --no-block middle; sleep 0.{:02}; systemctl {command} middle",
                 moment * 5
             ));
-            host.wait_for_unit("middle.service", "ActiveState", state, SOON);
+            host.wait_until(&format!("it is {state} for good"), SOON, || {
+                host.property("middle.service", "ActiveState") == state
+                    && host.property("middle.service", "Job").is_empty()
+            });
             assert!(began.elapsed() < SOON, "{command} after {} ms: {:?}", moment * 50, began.elapsed());
         }
     }
@@ -122,7 +125,44 @@ fn a_stop_in_the_middle_of_a_start_waits_for_nobody() {
     host.wait_until("no container is left", SOON, || host.sh("docker ps -aq").trim().is_empty());
     host.sh("systemctl reset-failed middle; systemctl start middle");
     assert!(host.process_of("middle").is_some());
+
+    // The scope is there before the supervisor sees what was asked: its bus is slow.
+    host.write("/run/slow.py", SLOW_BUS);
+    host.sh("systemd-run -q python3 /run/slow.py");
+    host.wait_until("there is a slow bus", SOON, || host.exists("/run/slow"));
+    host.put("late.container", &container("late", "Environment=DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/slow"));
+    host.wait_enabled("late.service");
+    host.settle();
+    let is_down = || host.property("late.service", "ActiveState") == "inactive";
+    for _ in 0..3 {
+        host.sh("systemctl stop late; systemctl reset-failed late; systemctl start --no-block late");
+        host.try_sh("until docker ps -aq --filter name=late | grep -q .; do :; done; systemctl stop late");
+        host.wait_until("it is down for good", SOON, || is_down() && host.property("late.service", "Job").is_empty());
+        assert_eq!(host.process_of("late"), None);
+    }
+    let told = host.sh("journalctl --sync; journalctl -u late -o cat --no-pager");
+    assert!(told.contains("the start of the container took the stop back"), "{told}");
 }
+
+/// A way to the system's bus that takes a second to begin.
+const SLOW_BUS: &str = r#"
+import socket, threading, time
+def copy(source, sink):
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
+def serve(client):
+    time.sleep(1)
+    bus = socket.socket(socket.AF_UNIX)
+    bus.connect("/run/dbus/system_bus_socket")
+    for pair in ((client, bus), (bus, client)):
+        threading.Thread(target=copy, args=pair, daemon=True).start()
+server = socket.socket(socket.AF_UNIX)
+server.bind("/run/slow")
+server.listen()
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"#;
 
 /// More than a Docker Engine starts at once.
 const MANY: usize = 50;
