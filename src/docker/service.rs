@@ -19,6 +19,17 @@ pub enum ServiceState {
 /// The Engine's unit.
 pub const SERVICE: &str = "docker.service";
 
+/// Where dockerd writes its process ID, unless it is told otherwise.
+const PID_FILE: &str = "/run/docker.pid";
+
+/// Whether the Engine's process is there, as a look says that costs next to nothing; false also if that cannot be told so.
+/// It may be about to end.
+pub fn service_has_process() -> bool {
+    let Ok(process) = std::fs::read_to_string(PID_FILE) else { return false };
+    let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", process.trim())).unwrap_or_default();
+    cgroups.lines().any(|line| line.ends_with("/docker.service"))
+}
+
 /// Asks systemd over a connection of its own.
 pub async fn service_state() -> ServiceState {
     match Systemd::connect().await {

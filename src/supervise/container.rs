@@ -60,7 +60,7 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
 
 /// Everything that may take long or fail before the container is touched.
 async fn prepare(job: &Job, spec: &Container) -> Result<(Engine, Found, Option<Owners>), Failure> {
-    let engine = engine::when_up(&job.socket).await;
+    let engine = engine::for_start(&job.socket).await;
     // Neither needs to know the other's answer.
     let (found, is_here) = tokio::join!(leftovers::find(&engine, &job.spec), image::is_here(&engine, &spec.image));
     let found = found?;

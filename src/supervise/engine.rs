@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::docker::{Engine, ServiceState, service_state};
+use crate::docker::{Engine, ServiceState, service_has_process, service_state};
 
 use super::tell;
 
@@ -13,6 +13,17 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// How much longer a start that waits for the Engine may take, again and again: nobody else would try it once it is up.
 const EXTENSION: Duration = Duration::from_secs(60);
+
+/// The Engine for a start, as soon as it is up. systemd starts nothing that is ordered after docker.service while that is
+/// stopped, so its process is proof enough; systemd has much to do now, and each question to it takes milliseconds.
+pub async fn for_start(socket: &Path) -> Engine {
+    if service_has_process()
+        && let Ok(engine) = Engine::connect(socket).await
+    {
+        return engine;
+    }
+    when_up(socket).await
+}
 
 /// The Engine, as soon as it is up. It says what it waits for.
 pub async fn when_up(socket: &Path) -> Engine {

@@ -19,7 +19,10 @@ pub enum Occasion {
 
 /// Makes what the spec asks for, as far as it is not there already.
 pub async fn make(job: &Job, occasion: Occasion) -> Result<(), Failure> {
-    let engine = engine::when_up(&job.socket).await;
+    let engine = match occasion {
+        Occasion::Start => engine::for_start(&job.socket).await,
+        Occasion::Reload => engine::when_up(&job.socket).await,
+    };
     // Whatever is wrong with it is found out anew.
     let result = match &job.spec.request {
         Request::Container(_) => Err(Failure("a container is no oneshot request".into())),
