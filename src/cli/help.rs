@@ -10,7 +10,7 @@ use crate::quadlet::{key_list, options};
 
 /// Every command that people type, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Change", &["submit", "load", "start", "stop", "restart", "rollback", "recreate", "unload", "destroy"]),
+    ("Change", &["submit", "load", "start", "stop", "restart", "rollback", "recreate", "unload", "destroy", "sync"]),
     (
         "Look",
         &[
@@ -27,8 +27,8 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "ssh",
         ],
     ),
-    ("Check", &["verify", "render", "convert", "import", "plan", "doctor", "help"]),
-    ("Move in", &["bootstrap", "sync"]),
+    ("Check", &["verify", "render", "plan", "doctor", "help"]),
+    ("Move in", &["import", "convert", "bootstrap"]),
     ("Leave", &["eject"]),
     ("Agent", &["reconcile", "agent"]),
 ];
