@@ -90,6 +90,9 @@ mod tests {
             let verdict = verdict(&ended_with(code), false, None);
             assert_eq!((i64::from(verdict.code), verdict.text.as_str()), (code, text));
         }
+        for code in 0..=u8::MAX {
+            assert_eq!(verdict(&ended_with(code.into()), false, None).code, code);
+        }
         assert_eq!(verdict(&ended_with(-1), false, None).code, OWN_ERROR);
     }
 

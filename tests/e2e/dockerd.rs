@@ -105,12 +105,64 @@ fn a_docker_that_hangs_or_is_installed_anew_is_waited_for() {
     go_on();
     host.wait_until("the container runs", SOON, || host.web_runs());
 
-    // As dpkg does it.
-    let before = host.sh("docker inspect -f '{{.Id}}' web");
-    host.sh("cp /usr/sbin/dockerd /usr/sbin/dockerd.new; mv /usr/sbin/dockerd.new /usr/sbin/dockerd");
-    host.sh("systemctl daemon-reload; systemctl restart docker");
-    host.wait_until("the container runs under the new one", SOON, || {
-        host.web_runs() && host.sh("docker inspect -f '{{.Id}}' web") != before
-    });
-    assert_eq!(host.sh("docker ps -aq | wc -l").trim(), "1");
+    reinstalled(&host);
+}
+
+/// Puts the installed docker.io into a package again, since the host has no archive to fetch it from.
+const REPACK: &str = r#"
+set -e
+mkdir -p /var/tmp/docker.io/DEBIAN
+dpkg -L docker.io | while read -r path; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done > /run/paths
+tar -c --no-recursion -T /run/paths 2>/dev/null | tar -x -C /var/tmp/docker.io
+for part in preinst postinst prerm postrm conffiles; do
+    cp /var/lib/dpkg/info/docker.io.$part /var/tmp/docker.io/DEBIAN/$part
+done
+dpkg-query -s docker.io | sed '/^Status:/d; /^Conffiles:/,/^[^ ]/{/^Conffiles:/d; /^ /d}' > /var/tmp/docker.io/DEBIAN/control
+dpkg-deb -Znone -b /var/tmp/docker.io /var/tmp/docker.io.deb
+"#;
+
+/// The package, scripts and all, with one running container, which goes on only if Docker is to let it.
+fn reinstalled(host: &Host) {
+    let run = || host.sh("docker inspect -f '{{.Id}} {{.State.Pid}}' web").trim().to_owned();
+    let dockerd = || host.sh("cat /run/docker.pid").trim().to_owned();
+    let install = |command: &str| host.sh(&format!("DEBIAN_FRONTEND=noninteractive {command}"));
+    host.sh(REPACK);
+
+    for is_restoring in [false, true] {
+        if is_restoring {
+            let text = host.read("/etc/docker/daemon.json").replacen('{', "{\"live-restore\": true, ", 1);
+            host.docker_settings(&text);
+            host.sh("systemctl reload docker");
+            host.wait_until("docker.service is not required any more", SOON, || {
+                !host.property("web.service", "Requires").contains("docker.service")
+            });
+            host.settle();
+        }
+        // Debian's package leaves the old Docker running until somebody restarts it.
+        let (before, old) = (run(), dockerd());
+        install("apt-get install -qq --reinstall /var/tmp/docker.io.deb");
+        assert_eq!((run(), dockerd()), (before.clone(), old.clone()));
+        assert!(host.sh(&format!("readlink /proc/{old}/exe")).contains("(deleted)"), "it was installed anew");
+        host.sh("systemctl restart docker");
+        let goes_on = || host.web_runs() && dockerd() != old && (run() == before) == is_restoring;
+        host.wait_until("the container runs under the new one", SOON, goes_on);
+
+        // Removed, and installed again.
+        let before = run();
+        install("dpkg --remove docker.io");
+        if is_restoring {
+            host.wait_until("it is told what web.service waits for", SOON, || {
+                host.property("web.service", "StatusText").starts_with("Waiting for Docker: docker.service")
+            });
+        }
+        assert_eq!(host.is_active("web.service"), is_restoring);
+        install("dpkg --install /var/tmp/docker.io.deb");
+        host.wait_until("the container runs as soon as Docker does", SOON, || {
+            host.web_runs() && (run() == before) == is_restoring
+        });
+        host.settle();
+        assert_eq!(host.sh("docker ps -aq | wc -l").trim(), "1");
+        assert_eq!(host.sh("systemctl list-units --no-legend 'docker-*.scope' | wc -l").trim(), "1");
+        assert!(host.try_sh("sculler status").ok(), "nothing is wrong");
+    }
 }

@@ -147,6 +147,77 @@ fn a_container_is_a_service() {
     }
 }
 
+/// One of several that share the work: it has the container end as each line of its list says, and writes down what systemd
+/// and its status line make of it.
+const ENDS: &str = r#"
+unit=$1
+while read -r command; do
+    echo "$command" > /run/$unit/command
+    systemctl start $unit 2>/dev/null
+    echo "$command: $(systemctl show -p ExecMainStatus --value $unit), $(systemctl show -p StatusText --value $unit)"
+done < /run/$unit/list > /run/$unit/found
+"#;
+
+#[test]
+fn every_exit_code_is_the_services() {
+    const SIGNALS: [(&str, i32); 8] =
+        [("HUP", 1), ("INT", 2), ("ABRT", 6), ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("PIPE", 13), ("TERM", 15)];
+    let host = Host::with_supervisor("codes", Suite::Trixie);
+    host.sh("docker pull -q busybox:latest");
+    host.write("/run/ends.sh", ENDS);
+    let mut expected: Vec<(String, String)> = (0..=255)
+        .map(|code| {
+            let text = match code {
+                // systemd keeps nothing of a service that did its work.
+                0 => String::new(),
+                129..=192 => format!("(exit code {code})"),
+                _ => format!("The container ended with exit code {code}"),
+            };
+            (format!("exit {code}"), format!("{code}, {text}"))
+        })
+        .collect();
+    for (signal, number) in SIGNALS {
+        let code = 128 + number;
+        let text = format!("{code}, The container was ended by signal SIG{signal} (exit code {code})");
+        expected.push((format!("kill -{signal} $$"), text));
+    }
+    let names: Vec<String> = (0..4).map(|number| format!("ends{number}")).collect();
+    for (index, name) in names.iter().enumerate() {
+        let mut spec = script(name, "eval \"$(cat /run/own/command)\"");
+        spec["oneshot"] = true.into();
+        spec["create"]["HostConfig"]["Binds"] = json!([format!("/run/{name}:/run/own:ro")]);
+        // The first process of a container ignores what it sends itself, so that one is Docker's.
+        spec["create"]["HostConfig"]["Init"] = true.into();
+        // Half of the time goes into these.
+        spec["create"]["HostConfig"]["NetworkMode"] = "none".into();
+        spec["create"]["HostConfig"]["LogConfig"] = json!({ "Type": "none" });
+        host.supervise(name, spec, "Type=oneshot\nNotifyAccess=main\n[Unit]\nStartLimitIntervalSec=0");
+        let list: Vec<&str> =
+            expected.iter().skip(index).step_by(names.len()).map(|(command, _)| command.as_str()).collect();
+        host.make_dir(&format!("/run/{name}"));
+        host.write(&format!("/run/{name}/list"), &(list.join("\n") + "\n"));
+    }
+    host.sh(&format!("for unit in {}; do sh /run/ends.sh $unit & done; wait", names.join(" ")));
+    let found: Vec<String> = names.iter().map(|name| host.read(&format!("/run/{name}/found"))).collect();
+    let found: std::collections::HashMap<&str, &str> =
+        found.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once(": ")).collect();
+    for (command, text) in &expected {
+        let (code, words) = text.split_once(", ").unwrap_or_default();
+        let line = found.get(command.as_str()).copied().unwrap_or_default();
+        assert!(
+            line.starts_with(&format!("{code}, ")) && line.ends_with(words),
+            "'{command}' gave '{line}', not '{text}'"
+        );
+    }
+    // That one's own death.
+    host.supervise("web", script("web", PATIENT), "");
+    host.sh("systemctl start web; kill -KILL $(docker inspect -f '{{.State.Pid}}' web)");
+    host.wait_state("web.service", "failed");
+    assert_eq!(host.property("web.service", "ExecMainStatus"), "137");
+    host.wait_text("web.service", "The container was ended by signal SIGKILL (exit code 137)");
+    assert_eq!(host.sh("docker ps -aq"), "", "nothing is left over");
+}
+
 #[test]
 fn what_cannot_start_says_why() {
     let host = Host::with_supervisor("cannot", Suite::Trixie);
