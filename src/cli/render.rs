@@ -233,7 +233,6 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
         writeln!(out, "\n# What Docker is asked for: {kind}")?;
         for line in lines {
             out.write_all(line.as_bytes())?;
-            out.write_all(b"\n")?;
         }
     }
     writeln!(out)

@@ -28,6 +28,7 @@ const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// Splits at blanks outside of quotes (SplitRelax | SplitUnquote | SplitCUnescape).
 pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
+    let is_special = |c: char| BLANKS.contains(&c) || matches!(c, '"' | '\'' | '\\');
     let mut split = Arguments::default();
     let mut word: Option<(Vec<u8>, usize)> = None;
     let mut quote: Option<(char, usize)> = None;
@@ -45,7 +46,8 @@ pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
             _ => {
                 let (bytes, _) = word.get_or_insert_with(|| (Vec::new(), offset));
                 if c != '\\' {
-                    bytes.extend_from_slice(&value.as_bytes()[offset..after]);
+                    next += value[after..].find(is_special).unwrap_or(value.len() - after);
+                    bytes.extend_from_slice(&value.as_bytes()[offset..next]);
                 } else if after < value.len() {
                     let length = unescape_one(&value[after..], bytes).ok_or(UnsupportedEscape { offset })?;
                     next = after + length;

@@ -70,8 +70,11 @@ impl<'a> Expander<'a> {
     }
 
     /// Expands specifiers, then variables.
-    pub fn value(&self, text: &str, notes: &mut Vec<Note>) -> String {
-        let text = self.specifiers(text, notes);
+    pub fn value(&self, text: String, notes: &mut Vec<Note>) -> String {
+        if !text.contains(['%', '$']) {
+            return text;
+        }
+        let text = self.specifiers(&text, notes);
         match whole_variable(&text) {
             Some(name) => self.variable(name, notes).to_owned(),
             None => self.variables(&text, notes).into_owned(),

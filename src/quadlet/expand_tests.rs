@@ -5,7 +5,7 @@ fn expand(service: &str, section: &str, text: &str) -> (String, Vec<Note>) {
     let merged = merged("a.container", &format!("[Service]\n{section}\n"));
     let (service, host, platform) = (UnitName::parse(service).unwrap(), host(), platform());
     let mut notes = Vec::new();
-    let text = Expander::new(&merged, &service, &host, &platform).value(text, &mut notes);
+    let text = Expander::new(&merged, &service, &host, &platform).value(text.to_owned(), &mut notes);
     (text, notes)
 }
 
@@ -40,7 +40,7 @@ fn facts_of_another_host_are_errors() {
     let merged = merged("a.container", "");
     let (service, host) = (UnitName::parse("a.service").unwrap(), host());
     let mut notes = Vec::new();
-    Expander::new(&merged, &service, &host, &Platform::default()).value("%v %H", &mut notes);
+    Expander::new(&merged, &service, &host, &Platform::default()).value("%v %H".to_owned(), &mut notes);
     assert_eq!(
         notes,
         [(Severity::Error, "what %v stands for is known on the host itself alone; run this there".to_owned())]

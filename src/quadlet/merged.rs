@@ -70,20 +70,22 @@ impl Merged {
 
     /// All assignments of a section, over all its headers and files.
     pub fn section(&self, section: &str) -> Assignments<'_> {
-        let sections = self.sections().filter(|(_, found)| found.name == section);
-        Assignments(
-            sections.flat_map(|(path, found)| found.entries().map(move |entry| Assignment { entry, path })).collect(),
-        )
+        Assignments(self.assignments(section).collect())
+    }
+
+    fn assignments(&self, section: &str) -> impl Iterator<Item = Assignment<'_>> {
+        let sections = self.sections().filter(move |(_, found)| found.name == section);
+        sections.flat_map(|(path, found)| found.entries().map(move |entry| Assignment { entry, path }))
     }
 
     /// The assignment that counts for a key that holds one value.
     pub fn last(&self, section: &str, key: &str) -> Option<Assignment<'_>> {
-        self.section(section).last(key)
+        self.assignments(section).filter(|assignment| assignment.entry.key == key).last()
     }
 
     /// The assignments that count for a key that holds a list.
     pub fn list(&self, section: &str, key: &str) -> Vec<Assignment<'_>> {
-        self.section(section).list(key)
+        in_force(self.assignments(section), key)
     }
 }
 
@@ -104,14 +106,19 @@ impl<'a> Assignments<'a> {
 
     /// The assignments that count for a key that holds a list: an empty one forgets those before it.
     pub fn list(&self, key: &str) -> Vec<Assignment<'a>> {
-        let mut list = Vec::new();
-        for assignment in self.0.iter().filter(|assignment| assignment.entry.key == key) {
-            if assignment.entry.value.is_empty() {
-                list.clear();
-            } else {
-                list.push(*assignment);
-            }
-        }
-        list
+        in_force(self.0.iter().copied(), key)
     }
+}
+
+/// An empty assignment forgets those before it.
+fn in_force<'a>(assignments: impl Iterator<Item = Assignment<'a>>, key: &str) -> Vec<Assignment<'a>> {
+    let mut list = Vec::new();
+    for assignment in assignments.filter(|assignment| assignment.entry.key == key) {
+        if assignment.entry.value.is_empty() {
+            list.clear();
+        } else {
+            list.push(assignment);
+        }
+    }
+    list
 }

@@ -199,7 +199,7 @@ impl<'a> Values<'a> {
     /// `None` if it cannot be told what the value is: more need not be said of it.
     fn expanded(&mut self, mut value: Value<'a>) -> Option<Value<'a>> {
         let mut notes = Vec::new();
-        value.text = self.expander.value(&value.text, &mut notes);
+        value.text = self.expander.value(value.text, &mut notes);
         let is_known = !notes.iter().any(|(severity, _)| *severity == Severity::Error);
         self.report(&value, notes);
         is_known.then_some(value)

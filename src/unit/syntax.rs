@@ -16,7 +16,7 @@ const DIAGNOSTICS_MAX: usize = 1000;
 /// somebody may ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitFile {
-    /// The names of sections, the keys and the values, one behind the other.
+    /// The names of sections and the assignments, one behind the other.
     text: String,
     sections: Vec<SectionPlace>,
     entries: Vec<EntryPlace>,
@@ -138,10 +138,10 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     }
     let after_sign = start + key.len() + 1;
     let value_start = after_sign + (value.len() - value.trim_start_matches(BLANKS).len());
-    let (key, value) = (file.keep(key.trim_end_matches(BLANKS)), file.keep(value.trim_start_matches(BLANKS)));
+    let kept = file.keep(trimmed);
     file.entries.push(EntryPlace {
-        key,
-        value,
+        key: kept.until(key.trim_end_matches(BLANKS).len()),
+        value: kept.from(value_start - start),
         line: small(number),
         column: small(column),
         value_column: small(value_column(line, number, start, after_sign, value_start)),
@@ -198,6 +198,18 @@ fn is_foreign(section: &str) -> bool {
 struct Span {
     start: u32,
     end: u32,
+}
+
+impl Span {
+    /// The part before an offset.
+    fn until(self, offset: usize) -> Self {
+        Self { end: self.start.saturating_add(small(offset)), ..self }
+    }
+
+    /// The part from an offset on.
+    fn from(self, offset: usize) -> Self {
+        Self { start: self.start.saturating_add(small(offset)), ..self }
+    }
 }
 
 /// Lines, columns and offsets beyond four thousand millions do not occur.

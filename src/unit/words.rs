@@ -41,36 +41,38 @@ pub fn split_words(value: &str) -> impl Iterator<Item = Result<Word<'_>, Unbalan
 }
 
 fn word_at(value: &str, start: usize) -> Result<(Word<'_>, usize), UnbalancedQuote> {
-    let mut text = String::new();
+    // A word without quotes is in the value as it is.
+    let mut unquoted: Option<String> = None;
     let mut quote: Option<(char, usize)> = None;
-    let mut quoted = false;
     let mut end = value.len();
     let mut characters = value[start..].char_indices();
     while let Some((index, c)) = characters.next() {
-        match (c, quote) {
-            ('\\', _) => {
-                text.push(c);
-                if let Some((_, escaped)) = characters.next() {
-                    text.push(escaped);
-                }
+        let escaped = match (c, quote) {
+            ('\\', _) => characters.next().map(|(_, escaped)| escaped),
+            (_, Some((open, _))) if c == open => {
+                quote = None;
+                continue;
             }
-            (_, Some((open, _))) if c == open => quote = None,
-            (_, Some(_)) => text.push(c),
             ('"' | '\'', None) => {
                 quote = Some((c, start + index));
-                quoted = true;
+                unquoted.get_or_insert_with(|| value[start..start + index].to_owned());
+                continue;
             }
             (_, None) if super::lines::BLANKS.contains(&c) => {
                 end = start + index;
                 break;
             }
-            (_, None) => text.push(c),
+            _ => None,
+        };
+        if let Some(text) = &mut unquoted {
+            text.push(c);
+            text.extend(escaped);
         }
     }
     if let Some((_, offset)) = quote {
         return Err(UnbalancedQuote { offset });
     }
-    let text = if quoted { Cow::Owned(text) } else { Cow::Borrowed(&value[start..end]) };
+    let text = unquoted.map_or(Cow::Borrowed(&value[start..end]), Cow::Owned);
     Ok((Word { text, offset: start }, end))
 }
 
