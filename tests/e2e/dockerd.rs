@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::SOON;
-use crate::host::Host;
+use crate::host::{Host, Suite};
 
 const WEB: &str = "[Container]\nImage=busybox\nContainerName=web\nPull=missing\n\
                    Exec=sh -c \"trap 'exit 0' TERM; while :; do sleep 0.1; done\"\n\
@@ -86,7 +86,17 @@ fn containers_come_up_with_a_docker_that_was_broken_at_boot() {
 
 #[test]
 fn a_docker_that_hangs_or_is_installed_anew_is_waited_for() {
-    let host = Host::boot("hangs").docker().with_agent();
+    hangs_or_is_installed_anew(Suite::Trixie);
+}
+
+/// Nothing binds a container to its service there.
+#[test]
+fn a_docker_that_hangs_or_is_installed_anew_is_waited_for_on_bookworm() {
+    hangs_or_is_installed_anew(Suite::Bookworm);
+}
+
+fn hangs_or_is_installed_anew(suite: Suite) {
+    let host = Host::boot("hangs").suite(suite).docker().with_agent();
     host.put("web.container", WEB);
     host.wait_until("the container runs", SOON, || host.web_runs());
     let hang = || host.sh("kill -STOP $(cat /run/docker.pid)");
@@ -112,10 +122,13 @@ fn a_docker_that_hangs_or_is_installed_anew_is_waited_for() {
 const REPACK: &str = r#"
 set -e
 mkdir -p /var/tmp/docker.io/DEBIAN
-dpkg -L docker.io | while read -r path; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done > /run/paths
+# Without what was not installed, and without folders that are links here (/lib)
+dpkg -L docker.io | while read -r path; do
+    if [ -f "$path" ] || { [ -d "$path" ] && ! [ -L "$path" ]; }; then echo "$path"; fi
+done > /run/paths
 tar -c --no-recursion -T /run/paths 2>/dev/null | tar -x -C /var/tmp/docker.io
 for part in preinst postinst prerm postrm conffiles; do
-    cp /var/lib/dpkg/info/docker.io.$part /var/tmp/docker.io/DEBIAN/$part
+    if [ -e /var/lib/dpkg/info/docker.io.$part ]; then cp /var/lib/dpkg/info/docker.io.$part /var/tmp/docker.io/DEBIAN/$part; fi
 done
 dpkg-query -s docker.io | sed '/^Status:/d; /^Conffiles:/,/^[^ ]/{/^Conffiles:/d; /^ /d}' > /var/tmp/docker.io/DEBIAN/control
 dpkg-deb -Znone -b /var/tmp/docker.io /var/tmp/docker.io.deb

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::SOON;
-use crate::host::Host;
+use crate::host::{Host, Suite};
 
 const REGISTRY: &str = "127.0.0.1:5000";
 const SLOW: &str = "127.0.0.1:5001";
@@ -47,7 +47,7 @@ impl Host {
     fn publish(&self, name: &str, content: &str) -> String {
         self.sh(&format!(
             "docker rm -f maker >/dev/null 2>&1; docker create --name maker busybox true >/dev/null; {content}; \
-             docker cp -q /run/content maker:/content >/dev/null; docker commit maker {REGISTRY}/{name} >/dev/null; \
+             docker cp /run/content maker:/content >/dev/null 2>&1; docker commit maker {REGISTRY}/{name} >/dev/null; \
              docker rm maker >/dev/null; docker push -q {REGISTRY}/{name} >/dev/null; \
              docker image inspect -f {{{{.Id}}}} {REGISTRY}/{name}"
         ))
@@ -68,7 +68,17 @@ impl Host {
 
 #[test]
 fn images_come_as_they_are_wanted() {
-    let host = Host::boot("pulls").docker().with_agent();
+    images_come(Suite::Trixie);
+}
+
+/// Its Docker tells of progress and errors in other words.
+#[test]
+fn images_come_as_they_are_wanted_on_bookworm() {
+    images_come(Suite::Bookworm);
+}
+
+fn images_come(suite: Suite) {
+    let host = Host::boot("pulls").suite(suite).docker().with_agent();
     host.sh("docker pull -q busybox");
     // Docker gets no layer twice at once.
     for name in ["moving", "still"] {

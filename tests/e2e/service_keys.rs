@@ -1,7 +1,7 @@
 //! What keys of `.container` files make of their services and containers, on a host.
 
 use crate::agent::SOON;
-use crate::host::Host;
+use crate::host::{Host, Suite};
 
 /// A container for every host; `lines` go into `[Container]`, `service` into `[Service]`.
 fn container(command: &str, lines: &str, service: &str) -> String {
@@ -25,7 +25,17 @@ impl Host {
 
 #[test]
 fn keys_have_their_effect() {
-    let host = Host::boot("keys").docker().with_agent();
+    keys(Suite::Trixie);
+}
+
+/// Its systemd hands over credentials, messages and the end of a service in older ways.
+#[test]
+fn keys_have_their_effect_on_bookworm() {
+    keys(Suite::Bookworm);
+}
+
+fn keys(suite: Suite) {
+    let host = Host::boot("keys").suite(suite).docker().with_agent();
     host.sh("docker pull -q busybox");
     host.write("/etc/key", "a private key");
     host.write("/etc/app.env", "A=file\nB=file\n# C=comment\n");
