@@ -10,7 +10,7 @@ use super::request::Request;
 use crate::systemd::Event;
 
 /// How long a burst of changes must pause before it is looked at.
-const SETTLE: Duration = Duration::from_millis(3);
+const SETTLE: Duration = Duration::from_millis(1);
 
 /// How long a burst can put a look off.
 const SETTLE_AT_MOST: Duration = Duration::from_millis(100);
