@@ -1,5 +1,6 @@
 //! The agent at rest: its memory, and how often it wakes.
 
+use std::collections::HashMap;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ pub fn measure(units: &UnitDir<'_>, count: usize, megabytes: f64, time: Duration
     let pid = host.property("sculler.service", "MainPID");
     let before = switches(host, &pid);
     sleep(time);
-    let woke = switches(host, &pid) - before;
+    // A thread that has ended since is not there to be asked.
+    let woke: u64 = switches(host, &pid).iter().map(|(thread, now)| now - before.get(thread).unwrap_or(&0)).sum();
     let pss = proportional_set_size(host, &pid);
     let name = |what: &str| format!("at rest with {count} units: {what}");
     table.add(Row::limit(6, &name("PSS"), pss, "MB", megabytes));
@@ -25,10 +27,14 @@ pub fn measure(units: &UnitDir<'_>, count: usize, megabytes: f64, time: Duration
     table.add(Row::limit(6, &figure, woke as f64, "", SWITCHES));
 }
 
-/// Of all its threads.
-fn switches(host: &Host, pid: &str) -> u64 {
-    let printed = host.sh(&format!("cat /proc/{pid}/task/*/status"));
-    printed.lines().filter_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok()).sum()
+/// Of each of its threads.
+fn switches(host: &Host, pid: &str) -> HashMap<String, u64> {
+    let printed = host.sh(&format!("grep -H ^voluntary_ctxt_switches: /proc/{pid}/task/*/status"));
+    let number = |line: &str| {
+        let (thread, number) = line.split_once(":voluntary_ctxt_switches:")?;
+        Some((thread.to_owned(), number.trim().parse().ok()?))
+    };
+    printed.lines().filter_map(number).collect()
 }
 
 /// In MB of 1024 * 1024 bytes.

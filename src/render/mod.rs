@@ -74,7 +74,7 @@ pub struct Desired {
     /// Of `files` alone: the same digest, nothing new for systemd.
     pub text_digest: Digest,
     /// What planning compares.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// How far it goes.
     pub target: TargetState,
     /// The files that it follows.
@@ -119,7 +119,7 @@ impl Desired {
         host: &Host,
         own: Vec<RenderedFile>,
         spec: Option<Arc<[u8]>>,
-        facts: Facts,
+        facts: Arc<Facts>,
         target: TargetState,
     ) -> Self {
         let name = unit.runs_as().clone();

@@ -41,7 +41,7 @@ pub struct Translated {
 pub struct Rendered {
     pub translation: Arc<Translation>,
     /// Of the service with its drop-ins, less what the container is.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// The services that it starts after, and those that it starts before.
     pub after: Vec<String>,
     pub before: Vec<String>,
@@ -345,6 +345,6 @@ fn rendered(unit: &Unit, translation: Translation) -> Rendered {
     let mut files = vec![parse(&translation.text).0];
     let (after, before) = (files[0].words("Unit", "After"), files[0].words("Unit", "Before"));
     files.extend(unit.service_drop_ins.iter().map(|file: &Arc<TextFile>| parse(&file.text).0));
-    let facts = Facts::with_run(translation.run, &translation.service, &files.iter().collect::<Vec<_>>());
+    let facts = Arc::new(Facts::with_run(translation.run, &translation.service, &files.iter().collect::<Vec<_>>()));
     Rendered { translation: Arc::new(translation), facts, after, before }
 }

@@ -135,7 +135,7 @@ impl Good {
             spec,
             digest,
             text_digest,
-            facts,
+            facts: facts.into(),
             target,
             follow: None,
             update,

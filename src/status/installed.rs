@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::memory::RecordFiles;
 use crate::files;
@@ -26,7 +27,7 @@ pub struct Installed {
     /// Whether that spec is lost, and with it what is known of the version.
     pub lacks_spec: bool,
     /// What planning compares.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
 }
 
 impl Installed {
@@ -90,7 +91,15 @@ pub fn read(folder: &Path, name: &UnitName, records: &RecordFiles) -> io::Result
     let parts = files.iter().map(|(path, (text, is_private))| (path.as_str(), text.as_slice(), *is_private));
     let text_digest = render::digest_of(parts);
     let digest = render::digest_with_spec(text_digest, spec.as_deref());
-    Ok(Some(Installed { folder: folder.to_owned(), source, digest, text_digest, is_quadlet, lacks_spec, facts }))
+    Ok(Some(Installed {
+        folder: folder.to_owned(),
+        source,
+        digest,
+        text_digest,
+        is_quadlet,
+        lacks_spec,
+        facts: facts.into(),
+    }))
 }
 
 /// What is installed of a unit.

@@ -5,7 +5,7 @@ use super::name::{UnitName, UnitType};
 use super::syntax::UnitFile;
 use super::values::parse_boolean;
 
-/// What planning compares of a unit.
+/// What planning compares of a unit. Whoever keeps a unit has them, and shares them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// Of what can matter to the running process.

@@ -71,7 +71,7 @@ pub struct Unit {
     /// What is wrong or odd in it, all files together.
     pub findings: Vec<Finding>,
     /// What planning compares.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// Of a Quadlet file: it and its drop-ins, parsed; others are not asked again what they say.
     pub parsed: Arc<[UnitFile]>,
     /// Of a Quadlet file: the service that it becomes.
@@ -100,7 +100,7 @@ impl Unit {
         for (file, diagnostics) in [&file].into_iter().chain(&drop_ins).zip(diagnostics) {
             findings.extend(at(file, diagnostics));
         }
-        let facts = Facts::of(&name, &all);
+        let facts = Arc::new(Facts::of(&name, &all));
         let parsed = if name.unit_type().is_quadlet() { files.into() } else { Arc::default() };
         let (service, service_drop_ins) = (None, Vec::new());
         Self { name, file, drop_ins, placement, policy, findings, facts, parsed, service, service_drop_ins }
