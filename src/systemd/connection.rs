@@ -152,11 +152,14 @@ impl Systemd {
         job_id(self.manager.stop_unit(name, "replace").await?)
     }
 
-    /// Takes back the start of a unit that is queued, without a stop in its place; whether there was one.
+    /// Takes back the start of a unit that is queued, without a stop in its place; whether there was one. A stop that took the
+    /// place of a start before it began is taken back as well: whoever asked for the start is told of its end only then.
     pub async fn cancel_start(&self, name: &str) -> Result<bool, Error> {
         let rows = self.manager.list_units_by_names(&[name]).await?;
-        for (_, _, _, _, _, _, _, job, job_kind, _) in rows {
-            if job != 0 && JobKind::parse(&job_kind) == JobKind::Start {
+        for (_, _, _, active, _, _, _, job, job_kind, _) in rows {
+            let kind = JobKind::parse(&job_kind);
+            let has_not_begun = ActiveState::parse(&active) == ActiveState::Inactive;
+            if job != 0 && (kind == JobKind::Start || kind == JobKind::Stop && has_not_begun) {
                 self.manager.cancel_job(job).await?;
                 return Ok(true);
             }
