@@ -14,6 +14,18 @@ impl Host {
         self.write("/etc/docker/daemon.json", text);
     }
 
+    /// Has containers go on without Docker; its settings then.
+    fn restore_live(&self) -> String {
+        let settings = self.read("/etc/docker/daemon.json").replacen('{', "{\"live-restore\": true, ", 1);
+        self.docker_settings(&settings);
+        self.sh("systemctl reload docker");
+        self.wait_until("docker.service is not required any more", SOON, || {
+            !self.property("web.service", "Requires").contains("docker.service")
+        });
+        self.settle();
+        settings
+    }
+
     fn web_runs(&self) -> bool {
         self.is_active("web.service")
             && self.try_sh("docker inspect -f '{{.State.Running}}' web").stdout.trim() == "true"
@@ -56,13 +68,7 @@ fn containers_come_up_with_a_docker_that_was_broken_at_boot() {
 
     // With live-restore nothing requires Docker: the supervisor itself waits, longer than a start may take. What Docker is
     // like is remembered, so that no daemon-reload comes of its late start.
-    let restoring = good.replacen('{', "{\"live-restore\": true, ", 1);
-    host.docker_settings(&restoring);
-    host.sh("systemctl reload docker");
-    host.wait_until("docker.service is not required any more", SOON, || {
-        !host.property("web.service", "Requires").contains("docker.service")
-    });
-    host.settle();
+    let restoring = host.restore_live();
     host.put("web.container", &WEB.replace("Restart=on-failure", "Restart=on-failure\nTimeoutStartSec=2"));
     host.wait_until("the edit is in effect", SOON, || host.property("web.service", "TimeoutStartUSec") == "2s");
     host.settle();
@@ -143,13 +149,7 @@ fn reinstalled(host: &Host) {
 
     for is_restoring in [false, true] {
         if is_restoring {
-            let text = host.read("/etc/docker/daemon.json").replacen('{', "{\"live-restore\": true, ", 1);
-            host.docker_settings(&text);
-            host.sh("systemctl reload docker");
-            host.wait_until("docker.service is not required any more", SOON, || {
-                !host.property("web.service", "Requires").contains("docker.service")
-            });
-            host.settle();
+            host.restore_live();
         }
         // Debian's package leaves the old Docker running until somebody restarts it.
         let (before, old) = (run(), dockerd());
