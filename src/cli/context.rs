@@ -206,17 +206,17 @@ pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Resul
     Ok(states.into_iter().map(|(name, state)| (name.to_owned(), state)).collect())
 }
 
-/// Of those that failed, the ones that said why, as supervisors do: what they said last.
+/// Of services that failed or are starting, those that said why or how far they are, as supervisors do: what they said last.
 pub async fn reasons(states: &BTreeMap<String, UnitState>) -> anyhow::Result<BTreeMap<String, String>> {
-    let failed =
-        states.iter().filter(|(name, state)| state.active == ActiveState::Failed && name.ends_with(".service"));
-    let failed: Vec<&String> = failed.map(|(name, _)| name).collect();
+    let is_telling = |state: &UnitState| matches!(state.active, ActiveState::Failed | ActiveState::Activating);
+    let telling = states.iter().filter(|(name, state)| is_telling(state) && name.ends_with(".service"));
+    let telling: Vec<&String> = telling.map(|(name, _)| name).collect();
     let mut reasons = BTreeMap::new();
-    if failed.is_empty() {
+    if telling.is_empty() {
         return Ok(reasons);
     }
     let systemd = Systemd::connect().await?;
-    for name in failed {
+    for name in telling {
         let reason = systemd.process(name).await?.status_text;
         if !reason.is_empty() {
             reasons.insert(name.clone(), reason);

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::process::{Command, ExitCode};
 
-use super::context::{self, Context};
+use super::context::{self, Context, Directory};
 use super::explain;
-use crate::render::Ruling;
+use crate::docker;
+use crate::render::{Ruling, TargetState};
 use crate::source::Problem;
 use crate::sync::{self, Last};
-use crate::systemd::{ActiveState, Systemd};
+use crate::systemd::{ActiveState, Systemd, UnitState};
 use crate::unit::UnitName;
 
 /// The agent, or some units in sculler's and systemd's words.
@@ -65,19 +66,23 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     );
     let mut wrong: Vec<String> = Vec::new();
     let states = super::block_on(context::states(context.memory.installed.keys()));
-    // Of a unit that says why it failed, that is all that has to be said.
     let said = match &states {
         Ok(states) => super::block_on(context::reasons(states)).unwrap_or_default(),
         Err(_) => BTreeMap::new(),
     };
+    let known = states.as_ref().ok();
     match &context.agent {
         None => wrong.push("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
         Some(agent) => {
             println!("agent {} is running (PID {})", agent.version, agent.pid);
             wrong.extend(agent.problems.iter().cloned());
             for (unit, status) in &agent.units {
-                if let Some(kind) = &status.job {
-                    println!("{unit}: {kind} under way");
+                // Of a unit that failed or says why it did, that is all that has to be said.
+                let is_failed = known.is_some_and(|states| is(ActiveState::Failed, states, unit));
+                match &status.job {
+                    Some(kind) if kind != "start" => println!("{unit}: {kind} under way"),
+                    Some(_) if !is_failed && !said.contains_key(unit) => println!("{unit}: start under way"),
+                    _ => {}
                 }
                 if let Some(service) = &status.preparation {
                     println!("{unit}: {}", preparation(service));
@@ -87,13 +92,13 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     continue;
                 }
                 // Whoever started it by hand since has mended what was given up.
-                let is_up = states.as_ref().is_ok_and(|states| {
-                    states.iter().any(|(name, state)| name == unit && state.active == ActiveState::Active)
-                });
+                let is_up = known.is_some_and(|states| is(ActiveState::Active, states, unit));
                 let trouble = status.trouble.as_ref().filter(|trouble| trouble.retry_at.is_some() || !is_up);
                 let reasons = status.blocked.iter().chain(trouble.map(|trouble| &trouble.message));
                 wrong.extend(
-                    reasons.filter(|_| !said.contains_key(unit.as_str())).map(|reason| format!("{unit}: {reason}")),
+                    reasons
+                        .filter(|_| !(is_failed && said.contains_key(unit)))
+                        .map(|reason| format!("{unit}: {reason}")),
                 );
             }
         }
@@ -122,6 +127,7 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     wrong.push(format!("{}: {reason}", path.display()));
                 }
             }
+            wrong.extend(known.and_then(|states| without_docker(&directory, states)));
         }
     }
     let last = Last::read(&sync::state_directory()).filter(|_| sync::Settings::path().exists());
@@ -136,11 +142,18 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 let outdated = name.and_then(|name| context.outdated(&name, state));
                 outdated.iter().for_each(|outdated| println!("{unit}: {outdated}"));
             }
-            for (unit, _) in states.iter().filter(|(_, state)| state.active == ActiveState::Failed) {
-                wrong.push(match said.get(unit) {
-                    Some(reason) => format!("{unit} has failed: {reason}"),
-                    None => format!("{unit} has failed; see 'sculler journal {unit}'"),
-                });
+            for (unit, state) in &states {
+                let reason = said.get(unit).map_or_else(|| format!("see 'sculler journal {unit}'"), String::clone);
+                match state.active {
+                    ActiveState::Failed => wrong.push(format!("{unit} has failed: {reason}")),
+                    ActiveState::Activating if state.sub.starts_with("auto-restart") => {
+                        wrong.push(format!("{unit} ended and is started again: {reason}"));
+                    }
+                    ActiveState::Activating if said.contains_key(unit) => {
+                        println!("{unit}: start under way: {reason}");
+                    }
+                    _ => {}
+                }
             }
         }
     }
@@ -153,4 +166,26 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     wrong.retain(|line| told.insert(line.clone()));
     wrong.iter().for_each(|line| println!("  {line}"));
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn is(active: ActiveState, states: &BTreeMap<String, UnitState>, unit: &str) -> bool {
+    states.get(unit).is_some_and(|state| state.active == active)
+}
+
+/// The containers that are down because Docker is.
+fn without_docker(directory: &Directory, states: &BTreeMap<String, UnitState>) -> Option<String> {
+    let wanted = directory.resolution.desired.values();
+    let down: Vec<&str> = wanted
+        .filter(|desired| desired.spec.is_some() && desired.target == TargetState::Launched)
+        .map(|desired| desired.name.as_str())
+        .filter(|unit| is(ActiveState::Inactive, states, unit) || is(ActiveState::Failed, states, unit))
+        .collect();
+    if down.is_empty() {
+        return None;
+    }
+    let docker = UnitName::parse(docker::SERVICE).ok()?;
+    let state = super::block_on(context::states([&docker])).ok()?;
+    let is_down =
+        is(ActiveState::Inactive, &state, docker::SERVICE) || is(ActiveState::Failed, &state, docker::SERVICE);
+    is_down.then(|| format!("Docker is down, and with it {}; run 'systemctl start docker'", down.join(", ")))
 }

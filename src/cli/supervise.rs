@@ -47,6 +47,7 @@ impl Supervise {
                 None => supervise::run(&unit).await,
             })
         })?;
+        supervise::until_heard();
         match ending {
             Ending::Code(code) => Ok(ExitCode::from(code)),
             Ending::Again => {

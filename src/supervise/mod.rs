@@ -46,6 +46,7 @@ pub use inspection::{Inspection, inspect};
 pub use owners::tidy;
 pub use prepare::run as prepare;
 pub use survey::{Survey, User, allow, forbid, survey};
+pub use tell::until_heard;
 
 use nix::sys::signal::{Signal, raise};
 

@@ -1,11 +1,17 @@
 //! What systemd is told (sd_notify(3)). A supervisor that was started by hand has nobody to tell.
 
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use super::Failure;
+
+/// A systemd that takes longer to listen does not hold up the end of a service.
+const LISTENS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What was said last while something went on.
 static LAST: Mutex<String> = Mutex::new(String::new());
@@ -63,6 +69,22 @@ pub fn forward(message: &str) {
 pub fn failure(failure: &Failure) {
     tracing::error!("{failure}");
     status(&failure.to_string());
+}
+
+/// Waits until systemd has taken in all that was said (sd_notify(3), BARRIER=1). While it deals with the end of another
+/// process, it may see this one's end before its last words, and drops what comes from a process that is gone.
+pub fn until_heard() {
+    let heard = || -> io::Result<()> {
+        let (mut ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(LISTENS_WITHIN))?;
+        sd_notify::notify_with_fds(&[NotifyState::Custom("BARRIER=1")], &[theirs.as_fd()])?;
+        drop(theirs);
+        // systemd closes its copy when the message is its turn.
+        ours.read(&mut [0]).map(drop)
+    };
+    if let Err(error) = heard() {
+        tracing::debug!("systemd may not have heard the last word: {error}");
+    }
 }
 
 fn extension(time: Duration) -> NotifyState<'static> {

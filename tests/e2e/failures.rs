@@ -37,7 +37,7 @@ fn each_failure_is_told_with_its_cause_and_its_mend() {
         let status = host.try_sh(&format!("systemctl status --no-pager {unit}")).stdout;
         let line = status.lines().find(|line| line.contains("Status:")).unwrap_or_default();
         let explained = host.try_sh(&format!("sculler explain {unit}")).stdout;
-        let overview = host.try_sh("sculler status").stdout;
+        let overview = overview(&host);
         let own: Vec<&str> = overview.lines().filter(|line| line.contains(&unit)).collect();
         assert_eq!(own.len(), 1, "one line for {unit}:\n{overview}");
         for part in parts {
@@ -51,4 +51,36 @@ fn each_failure_is_told_with_its_cause_and_its_mend() {
     let unknown = host.try_sh("sculler journal nosuch");
     assert!(!unknown.ok() && unknown.stderr.contains("there is no nosuch.service here"), "{unknown:?}");
     assert!(host.sh("sculler journal --output cat ended").contains("oh no"));
+}
+
+#[test]
+fn the_overview_says_what_starts_wait_for() {
+    let host = Host::boot("waits").docker().with_agent();
+    host.sh("docker pull -q busybox");
+    let shows =
+        |part: &str| host.wait_until(&format!("the overview says '{part}'"), SOON, || overview(&host).contains(part));
+    host.put("pulled.container", &sleeper("Image=nosuch:1\nRetry=3\nRetryDelay=10m"));
+    let again = sleeper("Exec=false").replace("[Service]", "[Service]\nRestart=always\nRestartSec=600");
+    host.put("again.container", &again);
+    host.put("web.container", &sleeper(""));
+    host.wait_active("web.service");
+    shows("pulled.service: start under way: Pulling nosuch:1 failed: ");
+    shows("again.service ended and is started again: The container ended with exit code 1");
+    let text = overview(&host);
+    assert!(!text.contains("Docker is down"), "{text}");
+    for unit in ["pulled.service", "again.service"] {
+        assert_eq!(text.matches(unit).count(), 1, "one line for {unit}:\n{text}");
+    }
+
+    host.sh("systemctl stop docker.socket docker.service");
+    shows("web.service; run 'systemctl start docker'");
+    host.sh("systemctl start docker");
+    host.wait_active("web.service");
+    let text = overview(&host);
+    assert!(!text.contains("Docker is down"), "{text}");
+}
+
+/// What `sculler status` prints.
+fn overview(host: &Host) -> String {
+    host.try_sh("sculler status").stdout
 }
