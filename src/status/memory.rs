@@ -252,6 +252,11 @@ impl RecordFiles {
         self.of_unit(name).join("good.json")
     }
 
+    /// The image that a `.build` file gave last.
+    pub fn last_image(&self, name: &UnitName) -> PathBuf {
+        self.of_unit(name).join("image.json")
+    }
+
     /// What the next version of a container is prepared from, while the present one runs.
     pub fn next_spec(&self, name: &UnitName) -> PathBuf {
         self.of_unit(name).join("next.json")

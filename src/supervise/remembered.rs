@@ -1,4 +1,4 @@
-//! What supervisors leave for each other and for `sculler status`, below /run.
+//! What supervisors leave for each other and for `sculler status`: below /run, but for what is to outlive a reboot.
 
 use std::path::Path;
 use std::time::Duration;
@@ -28,17 +28,35 @@ struct Built {
 /// A preparation built this image for this version.
 pub fn keep_built(spec: &Spec, image: &str) -> Result<(), Failure> {
     let unit = name(spec)?;
-    let path = records().built(&unit);
     let _ = files::remove(&records().failed_build(&unit));
-    let built = Built { run: spec.run, image: image.to_owned() };
-    write(&path, &serde_json::to_vec(&built).unwrap_or_default())
+    write_built(&records().built(&unit), spec, image)
 }
 
 /// The image that a preparation built for this version, once.
 pub fn take_built(spec: &Spec) -> Option<String> {
     let path = records().built(&name(spec).ok()?);
-    let built: Built = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    let image = read_built(&path, spec);
     let _ = files::remove(&path);
+    image
+}
+
+/// This image has the names that this version gives, also after a reboot.
+pub fn keep_last_image(spec: &Spec, image: &str) -> Result<(), Failure> {
+    write_built(&records().last_image(&name(spec)?), spec, image)
+}
+
+/// The image that this version gave last.
+pub fn last_image(spec: &Spec) -> Option<String> {
+    read_built(&records().last_image(&name(spec).ok()?), spec)
+}
+
+fn write_built(path: &Path, spec: &Spec, image: &str) -> Result<(), Failure> {
+    let built = Built { run: spec.run, image: image.to_owned() };
+    write(path, &serde_json::to_vec(&built).unwrap_or_default())
+}
+
+fn read_built(path: &Path, spec: &Spec) -> Option<String> {
+    let built: Built = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
     (built.run == spec.run).then_some(built.image)
 }
 

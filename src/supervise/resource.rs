@@ -115,17 +115,42 @@ async fn provide_image(job: &Job, engine: &Engine, spec: &Image, occasion: Occas
 }
 
 async fn provide_build(job: &Job, engine: &Engine, spec: &Build, occasion: Occasion) -> Result<Made, Failure> {
-    let id = match build::prepared(job, engine).await? {
-        Some(id) => id,
-        None => build::build(job, engine, spec).await?,
+    let name = spec.tags.first().map(String::as_str).unwrap_or_default();
+    let built = match build::prepared(job, engine).await? {
+        Some(id) => Ok(id),
+        None => build::build(job, engine, spec).await,
+    };
+    let id = match built {
+        Ok(id) => id,
+        // At boot a registry may be away, and what requires the image would stay down with it.
+        Err(failure) => match last_image(job, engine, name).await? {
+            Some(last) if occasion == Occasion::Start => {
+                let (short, unit) = (short(&last), &job.spec.unit);
+                return Ok(Made::otherwise(format!(
+                    "{failure}; the image of its last build ({short}) is used until 'systemctl reload {unit}' succeeds"
+                )));
+            }
+            _ => return Err(failure),
+        },
     };
     build::tag(engine, spec, &id).await?;
+    remembered::keep_last_image(&job.spec, &id)?;
     if occasion == Occasion::Reload {
         dependents::restart_onto(job, engine, &spec.tags, &id).await;
     }
-    let name = spec.tags.first().map(String::as_str).unwrap_or_default();
-    let short = id.trim_start_matches("sha256:").get(..12).unwrap_or(&id);
-    Ok(Made::as_wanted(format!("Image {name} is built ({short})")))
+    Ok(Made::as_wanted(format!("Image {name} is built ({})", short(&id))))
+}
+
+/// What this very version built last, if `image` still means that.
+async fn last_image(job: &Job, engine: &Engine, image: &str) -> Result<Option<String>, Failure> {
+    let last = remembered::last_image(&job.spec);
+    Ok(id(engine, image).await?.filter(|id| last.as_ref() == Some(id)))
+}
+
+/// An image's ID, as `docker images` shows it.
+fn short(id: &str) -> &str {
+    let digits = id.trim_start_matches("sha256:");
+    digits.get(..12).unwrap_or(digits)
 }
 
 async fn id(engine: &Engine, image: &str) -> Result<Option<String>, Failure> {
