@@ -29,6 +29,7 @@ pub mod render;
 pub mod sync;
 
 pub mod docker;
+pub mod hurry;
 pub mod mounts;
 pub mod systemd;
 

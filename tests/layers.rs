@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "sync",
     "systemd",
     "docker",
+    "hurry",
     "mounts",
     "status",
     "follow",

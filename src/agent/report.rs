@@ -19,7 +19,7 @@ use crate::render::{Resolution, Ruling};
 use crate::source::{Look, Problem};
 use crate::status::{self, AgentStatus, UnitStatus};
 use crate::systemd::Error;
-use crate::unit::UnitName;
+use crate::unit::{Finding, UnitName};
 
 /// How many files may change their verdict in one pass before only their number is told.
 const VERDICTS_AT_ONCE: usize = 20;
@@ -134,6 +134,7 @@ impl Reporter {
             // Nearly always the next one is the same file's: equality is cheaper than order
             while known.next_if(|known| known.path != verdict.path && known.path < verdict.path).is_some() {}
             let known = known.next_if(|known| known.path == verdict.path);
+            let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
             if !known.is_some_and(|known| says_the_same(&known.ruling, &verdict.ruling)) {
                 match &verdict.ruling {
                     Ruling::Invalid { errors } => {
@@ -149,12 +150,14 @@ impl Reporter {
                     Ruling::Taken { reason, .. } if told < VERDICTS_AT_ONCE => {
                         told += 1;
                         tell!(info, verdict.runs_as, "select", "{} is taken: {reason}", verdict.path.display());
-                        for warning in &verdict.warnings {
-                            tell!(warn, verdict.runs_as, "verify", "{warning}");
-                        }
                     }
                     Ruling::Taken { .. } => {}
                 }
+            }
+            // An edit, or a drop-in, may bring another one to a file that was taken before.
+            let is_new = |warning: &&Finding| !known.is_some_and(|known| known.warnings.contains(warning));
+            for warning in verdict.warnings.iter().filter(is_new).filter(|_| is_taken && told < VERDICTS_AT_ONCE) {
+                tell!(warn, verdict.runs_as, "verify", "{warning}");
             }
         }
         if quiet > 0 {

@@ -17,12 +17,16 @@ pub use update::{accept, record_of_write, reject};
 
 use crate::config::TARGET;
 use crate::files;
+use crate::hurry::Hurry;
 use crate::plan::Action;
 use crate::quadlet::{Spec, slice};
 use crate::render::{Desired, TargetState};
 use crate::status::{Installed, Memory, Progress, RecordFiles, Started, Trial, UnitRecord, outdated};
 use crate::systemd::{Error, JobKind, LoadState, Systemd};
 use crate::unit::{Digest, Facts, UnitName, UnitType};
+
+/// From the request for a start to the first process of the service.
+const HURRY: Duration = Duration::from_millis(40);
 
 /// Calls to systemd under way at once; more only wait in the bus.
 const CALLS_AT_ONCE: usize = 64;
@@ -166,6 +170,7 @@ impl Applier<'_> {
                 self.records.kept(unit),
                 self.records.built(unit),
                 self.records.failed_build(unit),
+                self.records.last_image(unit),
                 self.records.recreate(unit),
             ] {
                 at(&left, files::remove(&left))?;
@@ -244,6 +249,12 @@ impl Applier<'_> {
 
     /// Queues all starts. A unit that systemd cannot load gets one daemon-reload and one more try.
     async fn start_all(&mut self, starts: Vec<Action>) -> Vec<Outcome> {
+        if let Some(hurry) = (!starts.is_empty()).then(Hurry::begin).flatten() {
+            tokio::spawn(async move {
+                tokio::time::sleep(HURRY).await;
+                drop(hurry);
+            });
+        }
         // A socket that is queued is ordered before its service; one that is not yet is too late for it.
         let is_socket = |action: &Action| action.unit().is_some_and(|unit| unit.unit_type() == UnitType::Socket);
         let (sockets, others): (Vec<_>, Vec<_>) = starts.into_iter().partition(is_socket);

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::docker::{Container as Inspected, Engine};
+use crate::hurry::Hurry;
 use crate::quadlet::spec::{Container, Notify, OnUnhealthy};
 
 use super::follow::{End, Follower};
@@ -93,6 +94,7 @@ async fn start(
     owners::make_missing(spec, owners)?;
     let mut completed = at_start::complete(job, spec, engine.api())?;
     let staged = owners::apply(job, spec, owners, &mut completed.body).await?;
+    let hurry = Hurry::begin();
     let created = engine.create(&spec.name, spec.pull.platform.as_deref(), &completed.body).await;
     let (id, warnings) = match created {
         Ok(created) => created,
@@ -119,7 +121,7 @@ async fn start(
             }
         }
     };
-    drop(staged);
+    drop((staged, hurry));
     let waiting = match begun {
         Ok(waiting) => waiting,
         Err(error) => {

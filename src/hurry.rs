@@ -1,0 +1,60 @@
+//! No wait for the kernel when a process of a service or container is moved into its cgroup.
+//!
+//! Who moves a process first after some 10 ms without such a move waits for a grace period of RCU, 5 to 16 ms; moves
+//! that follow each other do not (Linux: `cgroup_threadgroup_rwsem` in kernel/cgroup/cgroup.c, kernel/rcu/sync.c). A start
+//! has two that would: systemd's of the service's process, runc's of the container's. So this process moves itself to
+//! where it is, which changes nothing, again and again until they are over.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config;
+
+/// Well below a grace period.
+const EVERY: Duration = Duration::from_millis(3);
+
+/// What takes longer than that is something else than a start.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Far more than a loop around one system call needs.
+const STACK_SIZE: usize = 64 << 10;
+
+/// Goes on until it is dropped.
+pub struct Hurry {
+    _end: Sender<()>,
+}
+
+impl Hurry {
+    /// `None` where there is nothing to win: this host's cgroups are of version 1, or not for this process to write.
+    pub fn begin() -> Option<Self> {
+        let memberships = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = memberships.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let path = Path::new("/sys/fs/cgroup").join(own).join("cgroup.procs");
+        let processes = OpenOptions::new().write(true).open(path).ok()?;
+        // One does it for all that start at this moment.
+        let turn = File::open(config::RUN_DIRECTORY).ok()?;
+        let (_end, end) = channel();
+        let keep_moving = move || keep_moving(processes, &turn, &end);
+        thread::Builder::new().name("hurry".into()).stack_size(STACK_SIZE).spawn(keep_moving).ok()?;
+        Some(Self { _end })
+    }
+}
+
+fn keep_moving(mut processes: File, turn: &File, end: &Receiver<()>) {
+    let since = Instant::now();
+    let mut is_ours = false;
+    while since.elapsed() < LONGEST {
+        is_ours = is_ours || turn.try_lock().is_ok();
+        // The process 0 is the one that writes.
+        if is_ours && processes.write_all(b"0").is_err() {
+            return;
+        }
+        if end.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
