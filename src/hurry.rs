@@ -17,6 +17,9 @@ use crate::config;
 /// Well below a grace period.
 const EVERY: Duration = Duration::from_millis(3);
 
+/// How often the others look whether it is their turn.
+const WAIT: Duration = Duration::from_millis(25);
+
 /// What takes longer than that is something else than a start.
 const LONGEST: Duration = Duration::from_secs(2);
 
@@ -29,7 +32,7 @@ pub struct Hurry {
 }
 
 impl Hurry {
-    /// `None` where there is nothing to win: this host's cgroups are of version 1, or not for this process to write.
+    /// `None` where it cannot be done: this host's cgroups are of version 1, or not for this process to write.
     pub fn begin() -> Option<Self> {
         let memberships = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = memberships.lines().find_map(|line| line.strip_prefix("0::/"))?;
@@ -53,7 +56,7 @@ fn keep_moving(mut processes: File, turn: &File, end: &Receiver<()>) {
         if is_ours && processes.write_all(b"0").is_err() {
             return;
         }
-        if end.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+        if end.recv_timeout(if is_ours { EVERY } else { WAIT }) != Err(RecvTimeoutError::Timeout) {
             return;
         }
     }

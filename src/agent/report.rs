@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::host::Platform;
 use crate::plan::{Action, Blocked};
 use crate::quadlet::preparation;
-use crate::render::{Resolution, Ruling};
+use crate::render::{FileVerdict, Resolution, Ruling};
 use crate::source::{Look, Problem};
 use crate::status::{self, AgentStatus, UnitStatus};
 use crate::systemd::Error;
@@ -134,30 +134,31 @@ impl Reporter {
             // Nearly always the next one is the same file's: equality is cheaper than order
             while known.next_if(|known| known.path != verdict.path && known.path < verdict.path).is_some() {}
             let known = known.next_if(|known| known.path == verdict.path);
-            let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
-            if !known.is_some_and(|known| says_the_same(&known.ruling, &verdict.ruling)) {
+            let is_told = told < VERDICTS_AT_ONCE;
+            let is_same = known.is_some_and(|known| says_the_same(&known.ruling, &verdict.ruling));
+            if !is_same {
                 match &verdict.ruling {
                     Ruling::Invalid { errors } => {
                         for error in errors {
                             tell!(warn, verdict.runs_as, "verify", "{error}");
                         }
                     }
-                    Ruling::NotTaken { reason, .. } if told < VERDICTS_AT_ONCE => {
+                    Ruling::NotTaken { reason, .. } if is_told => {
                         told += 1;
                         tell!(info, verdict.runs_as, "select", "{} is not taken: {reason}", verdict.path.display());
                     }
                     Ruling::NotTaken { .. } => quiet += 1,
-                    Ruling::Taken { reason, .. } if told < VERDICTS_AT_ONCE => {
+                    Ruling::Taken { reason, .. } if is_told => {
                         told += 1;
                         tell!(info, verdict.runs_as, "select", "{} is taken: {reason}", verdict.path.display());
                     }
                     Ruling::Taken { .. } => {}
                 }
             }
-            // An edit, or a drop-in, may bring another one to a file that was taken before.
-            let is_new = |warning: &&Finding| !known.is_some_and(|known| known.warnings.contains(warning));
-            for warning in verdict.warnings.iter().filter(is_new).filter(|_| is_taken && told < VERDICTS_AT_ONCE) {
-                tell!(warn, verdict.runs_as, "verify", "{warning}");
+            let mut new = new_warnings(known, verdict).peekable();
+            if is_told && new.peek().is_some() {
+                told += usize::from(is_same);
+                new.for_each(|warning| tell!(warn, verdict.runs_as, "verify", "{warning}"));
             }
         }
         if quiet > 0 {
@@ -423,6 +424,23 @@ impl Reporter {
 /// Whether an action is of no interest to anybody.
 fn is_quiet(action: &Action) -> bool {
     matches!(action, Action::Adopt { .. } | Action::Forget { .. } | Action::Keep { .. } | Action::Forgive { .. })
+}
+
+/// The warnings of a taken file that were not told of it before: an edit, or a drop-in, may bring one to a file that was taken
+/// already.
+fn new_warnings<'a>(
+    known: Option<&'a FileVerdict>,
+    verdict: &'a FileVerdict,
+) -> impl Iterator<Item = &'a Finding> + use<'a> {
+    let is_taken = |verdict: &FileVerdict| matches!(verdict.ruling, Ruling::Taken { .. });
+    let known = known.filter(|known| is_taken(known));
+    // An edit moves what it does not touch.
+    let says = |finding: &Finding, other: &Finding| {
+        finding.path == other.path && finding.diagnostic.message == other.diagnostic.message
+    };
+    let is_known =
+        move |warning: &Finding| known.is_some_and(|known| known.warnings.iter().any(|other| says(warning, other)));
+    verdict.warnings.iter().filter(move |warning| is_taken(verdict) && !is_known(warning))
 }
 
 /// Whether there is nothing new to tell; the line that decided may be another.

@@ -171,6 +171,7 @@ impl Applier<'_> {
                 self.records.built(unit),
                 self.records.failed_build(unit),
                 self.records.last_image(unit),
+                self.records.built_since_boot(unit),
                 self.records.recreate(unit),
             ] {
                 at(&left, files::remove(&left))?;

@@ -18,7 +18,7 @@ use crate::source::units::Library;
 use crate::source::{Look, ScanError, Source};
 use crate::status::history::{self, Event};
 use crate::status::{self, AgentStatus, Memory, RecordFiles, UnitStatus};
-use crate::systemd::{self, ActiveState, Systemd, UnitState};
+use crate::systemd::{self, ActiveState, Process, Systemd, UnitState};
 use crate::unit::glob::Glob;
 use crate::unit::{Unit, UnitName};
 
@@ -48,7 +48,7 @@ impl Context {
         let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
         let host = Host::read(settings.metadata.clone())?;
         let mut memory = Memory::default();
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let records = records();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)
             .context("the installed units cannot be read")?;
@@ -99,17 +99,16 @@ impl Context {
 
     /// The reload of a unit that did not end well, if nothing has happened since. Its history is for root alone.
     pub fn failed_reload(&self, name: &UnitName) -> Option<Event> {
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let records = records();
         let events = history::read(&records.of_unit(name)).ok()?;
         // What was started since has read its files.
         let is_over = |event: &&Event| systemd::started_at(name.as_str()).is_some_and(|started| started > event.time);
         history::failed_reload(&events).filter(|event| !is_over(event)).cloned()
     }
 
-    /// In what a volume or network is not as its file says, why it was kept, and what to do.
+    /// In what a volume, network or image is not as its file says, why it was kept, and what to do.
     pub fn kept(&self, name: &UnitName) -> Option<String> {
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
-        std::fs::read_to_string(records.kept(name)).ok()
+        std::fs::read_to_string(records().kept(name)).ok()
     }
 
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.
@@ -206,23 +205,26 @@ pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Resul
     Ok(states.into_iter().map(|(name, state)| (name.to_owned(), state)).collect())
 }
 
-/// Of services that failed or are starting, those that said why or how far they are, as supervisors do: what they said last.
-pub async fn reasons(states: &BTreeMap<String, UnitState>) -> anyhow::Result<BTreeMap<String, String>> {
+/// What is remembered of this host's units.
+pub fn records() -> RecordFiles {
+    RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY))
+}
+
+/// What systemd knows of services that failed or are starting: why, or how far they are, stands in what they said last, as
+/// supervisors do.
+pub async fn processes(states: &BTreeMap<String, UnitState>) -> anyhow::Result<BTreeMap<String, Process>> {
     let is_telling = |state: &UnitState| matches!(state.active, ActiveState::Failed | ActiveState::Activating);
     let telling = states.iter().filter(|(name, state)| is_telling(state) && name.ends_with(".service"));
     let telling: Vec<&String> = telling.map(|(name, _)| name).collect();
-    let mut reasons = BTreeMap::new();
+    let mut processes = BTreeMap::new();
     if telling.is_empty() {
-        return Ok(reasons);
+        return Ok(processes);
     }
     let systemd = Systemd::connect().await?;
     for name in telling {
-        let reason = systemd.process(name).await?.status_text;
-        if !reason.is_empty() {
-            reasons.insert(name.clone(), reason);
-        }
+        processes.insert(name.clone(), systemd.process(name).await?);
     }
-    Ok(reasons)
+    Ok(processes)
 }
 
 /// Reads a unit name as people type it: `nginx` is `nginx.service`.

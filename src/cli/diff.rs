@@ -8,10 +8,9 @@ use anyhow::{Context as _, bail};
 use similar::TextDiff;
 
 use super::context::{self, Context};
-use crate::config;
 use crate::quadlet::slice;
 use crate::render::Desired;
-use crate::status::{Installed, RecordFiles};
+use crate::status::Installed;
 use crate::unit::{MARK_FILE_NAME, Unit, UnitName};
 
 /// What is installed against what the file says; exit code 1 if they differ.
@@ -70,7 +69,7 @@ fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Fil
         if slice_file.exists() {
             add(&slice_file, slice)?;
         }
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let records = context::records();
         add(&records.spec(name), SPEC.to_owned())?;
     }
     let folder = installed.folder.join(format!("{name}.d"));

@@ -1,15 +1,13 @@
 //! `sculler eject [UNIT…]`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
 use super::block_on;
 use super::context::{self, Context};
-use crate::config;
 use crate::eject::{self, Boot, Fate};
-use crate::status::{Installed, RecordFiles};
+use crate::status::Installed;
 use crate::systemd::{ActiveState, Systemd};
 use crate::unit::UnitName;
 
@@ -61,7 +59,7 @@ impl Eject {
         });
         let own: Vec<_> = own.collect();
         if !own.is_empty() {
-            let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+            let records = context::records();
             block_on(async { eject::eject(&Systemd::connect().await?, &records, &own).await })?;
         }
         for (name, installed, boot) in &own {

@@ -7,7 +7,7 @@ use super::context::{self, Context, Directory};
 use super::status;
 use crate::render::{FileVerdict, Ruling};
 use crate::source::ScanError;
-use crate::systemd::{ActiveState, UnitState};
+use crate::systemd::{ActiveState, Process, UnitState};
 use crate::unit::UnitName;
 
 /// Why a unit runs here or does not: the line that decides, what was done, what went wrong and what to do.
@@ -26,13 +26,14 @@ impl Explain {
         // Files tell most; what systemd adds is left out if it does not answer.
         let running: Vec<UnitName> = names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         let states = super::block_on(context::states(&running)).unwrap_or_default();
-        let reasons = super::block_on(context::reasons(&states)).unwrap_or_default();
+        let processes = super::block_on(context::processes(&states)).unwrap_or_default();
         let mut is_known = true;
         for (index, (name, running)) in names.iter().zip(&running).enumerate() {
             if index > 0 {
                 println!();
             }
-            let state = states.get(running.as_str()).map(|state| (state, reasons.get(running.as_str())));
+            let said = processes.get(running.as_str()).and_then(Process::said);
+            let state = states.get(running.as_str()).map(|state| (state, said));
             is_known &= explain(&context, &directory, name, state)?;
         }
         Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -44,7 +45,7 @@ pub fn explain(
     context: &Context,
     directory: &Result<Directory, ScanError>,
     name: &UnitName,
-    state: Option<(&UnitState, Option<&String>)>,
+    state: Option<(&UnitState, Option<&str>)>,
 ) -> anyhow::Result<bool> {
     println!("{name} on {} ({})", context.host.hostname, context.host.machine_id);
     let mut is_known = true;

@@ -1,15 +1,13 @@
 //! `sculler history UNIT…`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
 use super::context::{self, Context};
 use super::table::{self, Cell, ListOptions, Listing};
-use crate::config;
+use crate::status::date;
 use crate::status::history::{self, Event, Outcome};
-use crate::status::{RecordFiles, date};
 use crate::unit::UnitName;
 
 /// The columns; `unit` is shown where there are several.
@@ -41,7 +39,7 @@ impl History {
         let mut names: Vec<UnitName> =
             names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         names.dedup();
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let records = context::records();
         let mut events: Vec<(&UnitName, Event)> = Vec::new();
         for name in &names {
             let found = match history::read(&records.of_unit(name)) {

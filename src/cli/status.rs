@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::process::{Command, ExitCode};
 
-use super::context::{self, Context, Directory};
+use super::context::{self, Context};
 use super::explain;
-use crate::docker;
-use crate::render::{Ruling, TargetState};
+use crate::docker::{self, ServiceState};
+use crate::render::Ruling;
 use crate::source::Problem;
+use crate::status::Trouble;
 use crate::sync::{self, Last};
-use crate::systemd::{ActiveState, Systemd, UnitState};
+use crate::systemd::{ActiveState, Process, Systemd, UnitState};
 use crate::unit::UnitName;
 
 /// The agent, or some units in sculler's and systemd's words.
@@ -66,10 +67,11 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     );
     let mut wrong: Vec<String> = Vec::new();
     let states = super::block_on(context::states(context.memory.installed.keys()));
-    let said = match &states {
-        Ok(states) => super::block_on(context::reasons(states)).unwrap_or_default(),
+    let processes = match &states {
+        Ok(states) => super::block_on(context::processes(states)).unwrap_or_default(),
         Err(_) => BTreeMap::new(),
     };
+    let said = |unit: &str| processes.get(unit).and_then(Process::said);
     let known = states.as_ref().ok();
     match &context.agent {
         None => wrong.push("the agent is not running, so changes wait; run 'systemctl start sculler'".to_owned()),
@@ -77,12 +79,13 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
             println!("agent {} is running (PID {})", agent.version, agent.pid);
             wrong.extend(agent.problems.iter().cloned());
             for (unit, status) in &agent.units {
-                // Of a unit that failed or says why it did, that is all that has to be said.
-                let is_failed = known.is_some_and(|states| is(ActiveState::Failed, states, unit));
-                match &status.job {
-                    Some(kind) if kind != "start" => println!("{unit}: {kind} under way"),
-                    Some(_) if !is_failed && !said.contains_key(unit) => println!("{unit}: start under way"),
-                    _ => {}
+                let state = known.and_then(|states| states.get(unit));
+                let active = state.map(|state| state.active);
+                // Of a unit that failed, or says how far it is, that is all that has to be said.
+                let is_told = active == Some(ActiveState::Failed)
+                    || active == Some(ActiveState::Activating) && said(unit).is_some();
+                if let Some(kind) = status.job.as_ref().filter(|_| !is_told) {
+                    println!("{unit}: {kind} under way");
                 }
                 if let Some(service) = &status.preparation {
                     println!("{unit}: {}", preparation(service));
@@ -92,14 +95,12 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     continue;
                 }
                 // Whoever started it by hand since has mended what was given up.
-                let is_up = known.is_some_and(|states| is(ActiveState::Active, states, unit));
-                let trouble = status.trouble.as_ref().filter(|trouble| trouble.retry_at.is_some() || !is_up);
+                let is_mended = |trouble: &&Trouble| trouble.retry_at.is_none() && active == Some(ActiveState::Active);
+                let trouble = status.trouble.as_ref().filter(|trouble| !is_mended(trouble));
+                let trouble = trouble.filter(|_| !state.is_some_and(is_between_starts));
                 let reasons = status.blocked.iter().chain(trouble.map(|trouble| &trouble.message));
-                wrong.extend(
-                    reasons
-                        .filter(|_| !(is_failed && said.contains_key(unit)))
-                        .map(|reason| format!("{unit}: {reason}")),
-                );
+                let says_why = active == Some(ActiveState::Failed) && said(unit).is_some();
+                wrong.extend(reasons.filter(|_| !says_why).map(|reason| format!("{unit}: {reason}")));
             }
         }
     }
@@ -127,7 +128,6 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                     wrong.push(format!("{}: {reason}", path.display()));
                 }
             }
-            wrong.extend(known.and_then(|states| without_docker(&directory, states)));
         }
     }
     let last = Last::read(&sync::state_directory()).filter(|_| sync::Settings::path().exists());
@@ -136,26 +136,7 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     }
     match states {
         Err(error) => wrong.push(error.to_string()),
-        Ok(states) => {
-            for (unit, state) in &states {
-                let name = UnitName::parse(unit).ok();
-                let outdated = name.and_then(|name| context.outdated(&name, state));
-                outdated.iter().for_each(|outdated| println!("{unit}: {outdated}"));
-            }
-            for (unit, state) in &states {
-                let reason = said.get(unit).map_or_else(|| format!("see 'sculler journal {unit}'"), String::clone);
-                match state.active {
-                    ActiveState::Failed => wrong.push(format!("{unit} has failed: {reason}")),
-                    ActiveState::Activating if state.sub.starts_with("auto-restart") => {
-                        wrong.push(format!("{unit} ended and is started again: {reason}"));
-                    }
-                    ActiveState::Activating if said.contains_key(unit) => {
-                        println!("{unit}: start under way: {reason}");
-                    }
-                    _ => {}
-                }
-            }
-        }
+        Ok(states) => wrong.extend(troubles(context, &states, &processes)),
     }
     for unit in context.memory.installed.keys() {
         wrong.extend(context.failed_reload(unit).map(|event| format!("{unit}: {}", event.done)));
@@ -168,24 +149,63 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn is(active: ActiveState, states: &BTreeMap<String, UnitState>, unit: &str) -> bool {
-    states.get(unit).is_some_and(|state| state.active == active)
+/// Prints how far starts are; the answer is what is wrong with units in systemd's view.
+fn troubles(
+    context: &Context,
+    states: &BTreeMap<String, UnitState>,
+    processes: &BTreeMap<String, Process>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (unit, state) in states {
+        let name = UnitName::parse(unit).ok();
+        let outdated = name.and_then(|name| context.outdated(&name, state));
+        outdated.iter().for_each(|outdated| println!("{unit}: {outdated}"));
+    }
+    let is_any_down = states.values().any(|state| state.active != ActiveState::Active);
+    let docker = || super::block_on(async { Ok(docker::service_state().await) });
+    let is_docker_down = is_any_down && docker().is_ok_and(|state| state == ServiceState::Down);
+    let installed = &context.memory.installed;
+    let needs_docker = |unit: &str| installed.iter().any(|(name, of)| name.as_str() == unit && of.is_quadlet);
+    let with_docker = if is_docker_down { stopped_with_docker(states) } else { Vec::new() };
+    if !with_docker.is_empty() {
+        let units = with_docker.join(", ");
+        wrong.push(format!("Docker is down, and with it {units}; run 'systemctl start docker'"));
+    }
+    for (unit, state) in states.iter().filter(|(unit, _)| !with_docker.contains(unit)) {
+        let process = processes.get(unit).cloned().unwrap_or_default();
+        let journal = format!("see 'sculler journal {unit}'");
+        match (state.active, process.said()) {
+            (ActiveState::Failed, reason) => {
+                wrong.push(format!("{unit} has failed: {}", reason.unwrap_or(&journal)));
+            }
+            _ if is_between_starts(state) && process.result == "success" => {
+                println!("{unit} ended, and is started again in its time");
+            }
+            (_, reason) if is_between_starts(state) => {
+                let reason = reason.filter(|_| process.has_exited()).unwrap_or(&journal);
+                wrong.push(format!("{unit} ended and is started again: {reason}"));
+            }
+            (ActiveState::Activating, Some(reason)) if is_docker_down && needs_docker(unit) => {
+                wrong.push(format!("{unit}: start under way: {reason}"));
+            }
+            (ActiveState::Activating, Some(reason)) => println!("{unit}: start under way: {reason}"),
+            _ => {}
+        }
+    }
+    wrong
 }
 
-/// The containers that are down because Docker is.
-fn without_docker(directory: &Directory, states: &BTreeMap<String, UnitState>) -> Option<String> {
-    let wanted = directory.resolution.desired.values();
-    let down: Vec<&str> = wanted
-        .filter(|desired| desired.spec.is_some() && desired.target == TargetState::Launched)
-        .map(|desired| desired.name.as_str())
-        .filter(|unit| is(ActiveState::Inactive, states, unit) || is(ActiveState::Failed, states, unit))
-        .collect();
-    if down.is_empty() {
-        return None;
-    }
-    let docker = UnitName::parse(docker::SERVICE).ok()?;
-    let state = super::block_on(context::states([&docker])).ok()?;
-    let is_down =
-        is(ActiveState::Inactive, &state, docker::SERVICE) || is(ActiveState::Failed, &state, docker::SERVICE);
-    is_down.then(|| format!("Docker is down, and with it {}; run 'systemctl start docker'", down.join(", ")))
+/// It ended, and systemd waits for RestartSec= to start it again.
+fn is_between_starts(state: &UnitState) -> bool {
+    state.active == ActiveState::Activating && state.sub.starts_with("auto-restart")
+}
+
+/// The containers that were stopped because Docker was.
+fn stopped_with_docker(states: &BTreeMap<String, UnitState>) -> Vec<String> {
+    let is_down = |unit: &UnitName| {
+        let state = states.get(unit.as_str()).map(|state| state.active);
+        matches!(state, Some(ActiveState::Inactive | ActiveState::Failed))
+    };
+    let stopped = context::records().stopped_with_docker().into_iter();
+    stopped.filter(is_down).map(|unit| unit.to_string()).collect()
 }

@@ -216,25 +216,27 @@ impl RecordFiles {
         save(&self.engine(), facts)
     }
 
-    fn stopped_with_docker(&self) -> PathBuf {
+    fn stopped_with_docker_folder(&self) -> PathBuf {
         self.run.join("stopped-with-docker")
     }
 
     /// Notes that a unit was stopped because the Engine was.
     pub fn note_stopped_with_docker(&self, name: &UnitName) -> io::Result<()> {
-        let folder = self.stopped_with_docker();
+        let folder = self.stopped_with_docker_folder();
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join(name.as_str()), "")
     }
 
-    /// The units of which that was noted, once.
+    /// The units of which that was noted, in the order of their names.
+    pub fn stopped_with_docker(&self) -> BTreeSet<UnitName> {
+        let Ok(entries) = std::fs::read_dir(self.stopped_with_docker_folder()) else { return BTreeSet::new() };
+        entries.flatten().filter_map(|entry| UnitName::parse(entry.file_name().to_str()?).ok()).collect()
+    }
+
+    /// The same, once.
     pub fn take_stopped_with_docker(&self) -> Vec<UnitName> {
-        let Ok(entries) = std::fs::read_dir(self.stopped_with_docker()) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| {
-            std::fs::remove_file(entry.path()).ok()?;
-            UnitName::parse(entry.file_name().to_str()?).ok()
-        });
-        names.collect()
+        let names = self.stopped_with_docker().into_iter();
+        names.filter(|name| files::remove(&self.stopped_with_docker_folder().join(name.as_str())).is_ok()).collect()
     }
 
     /// A unit's folder of what outlives a reboot.
@@ -277,12 +279,17 @@ impl RecordFiles {
         self.run.join("prepare").join(format!("{name}.built"))
     }
 
+    /// That a build went well since the host booted.
+    pub fn built_since_boot(&self, name: &UnitName) -> PathBuf {
+        self.run.join("built").join(name.as_str())
+    }
+
     /// Which version could not be built.
     pub fn failed_build(&self, name: &UnitName) -> PathBuf {
         self.run.join("prepare").join(format!("{name}.failed"))
     }
 
-    /// In what a volume or network is not as its file says, and why it was kept.
+    /// In what a volume, network or image is not as its file says, and why it was kept.
     pub fn kept(&self, name: &UnitName) -> PathBuf {
         self.run.join("kept").join(name.as_str())
     }

@@ -116,7 +116,7 @@ async fn start(
             begun = &mut begun => begun,
             () = signals.stop() => {
                 let failed = unblock::while_it_stops(&job.spec.unit, &id, begun).await.err();
-                drop(staged);
+                drop((staged, hurry));
                 return stop_after_start(job, spec, &engine, &id, failed).await.map(Begun::Stopped);
             }
         }

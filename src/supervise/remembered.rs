@@ -42,7 +42,14 @@ pub fn take_built(spec: &Spec) -> Option<String> {
 
 /// This image has the names that this version gives, also after a reboot.
 pub fn keep_last_image(spec: &Spec, image: &str) -> Result<(), Failure> {
-    write_built(&records().last_image(&name(spec)?), spec, image)
+    let unit = name(spec)?;
+    write_built(&records().last_image(&unit), spec, image)?;
+    write(&records().built_since_boot(&unit), b"")
+}
+
+/// Whether a build of that name, in whatever version, went well since the host booted.
+pub fn was_built_since_boot(spec: &Spec) -> bool {
+    name(spec).is_ok_and(|unit| records().built_since_boot(&unit).exists())
 }
 
 /// The image that this version gave last.

@@ -123,18 +123,19 @@ async fn provide_build(job: &Job, engine: &Engine, spec: &Build, occasion: Occas
     let id = match built {
         Ok(id) => id,
         // At boot a registry may be away, and what requires the image would stay down with it.
-        Err(failure) => match last_image(job, engine, name).await? {
-            Some(last) if occasion == Occasion::Start => {
-                let (short, unit) = (short(&last), &job.spec.unit);
-                return Ok(Made::otherwise(format!(
-                    "{failure}; the image of its last build ({short}) is used until 'systemctl reload {unit}' succeeds"
-                )));
-            }
-            _ => return Err(failure),
-        },
+        Err(failure) if occasion == Occasion::Start && !remembered::was_built_since_boot(&job.spec) => {
+            let Some(last) = last_image(job, engine, name).await else { return Err(failure) };
+            let (short, unit) = (short(&last), &job.spec.unit);
+            return Ok(Made::otherwise(format!(
+                "{failure}; the image of its last build ({short}) is used until 'systemctl reload {unit}' succeeds"
+            )));
+        }
+        Err(failure) => return Err(failure),
     };
     build::tag(engine, spec, &id).await?;
-    remembered::keep_last_image(&job.spec, &id)?;
+    if let Err(failure) = remembered::keep_last_image(&job.spec, &id) {
+        tracing::warn!("a build that fails at the next boot will leave no image: {failure}");
+    }
     if occasion == Occasion::Reload {
         dependents::restart_onto(job, engine, &spec.tags, &id).await;
     }
@@ -142,9 +143,9 @@ async fn provide_build(job: &Job, engine: &Engine, spec: &Build, occasion: Occas
 }
 
 /// What this very version built last, if `image` still means that.
-async fn last_image(job: &Job, engine: &Engine, image: &str) -> Result<Option<String>, Failure> {
-    let last = remembered::last_image(&job.spec);
-    Ok(id(engine, image).await?.filter(|id| last.as_ref() == Some(id)))
+async fn last_image(job: &Job, engine: &Engine, image: &str) -> Option<String> {
+    let last = remembered::last_image(&job.spec)?;
+    id(engine, image).await.ok().flatten().filter(|id| *id == last)
 }
 
 /// An image's ID, as `docker images` shows it.

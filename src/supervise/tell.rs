@@ -79,8 +79,8 @@ pub fn until_heard() {
         ours.set_read_timeout(Some(LISTENS_WITHIN))?;
         sd_notify::notify_with_fds(&[NotifyState::Custom("BARRIER=1")], &[theirs.as_fd()])?;
         drop(theirs);
-        // systemd closes its copy when the message is its turn.
-        ours.read(&mut [0]).map(drop)
+        // systemd closes its copy when it is the message's turn.
+        ours.read_to_end(&mut Vec::new()).map(drop)
     };
     if let Err(error) = heard() {
         tracing::debug!("systemd may not have heard the last word: {error}");

@@ -302,6 +302,8 @@ pub struct Details {
     pub dependents: Vec<String>,
 }
 
+const CLD_EXITED: i32 = 1;
+
 /// What is asked of a service alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
@@ -322,6 +324,16 @@ pub struct Process {
 }
 
 impl Process {
+    /// Its status line, if it has one.
+    pub fn said(&self) -> Option<&str> {
+        Some(self.status_text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether the main process ended by an exit code of its own: then it said last why.
+    pub fn has_exited(&self) -> bool {
+        self.ended.is_some_and(|(code, _)| code == CLD_EXITED)
+    }
+
     fn new(mut all: HashMap<String, OwnedVariant>) -> Self {
         let mut text = |key: &str| all.remove(key).and_then(|value| String::try_from(value).ok()).unwrap_or_default();
         let (status_text, result, kind) = (text("StatusText"), text("Result"), text("Type"));
