@@ -272,11 +272,12 @@ fn a_checkout_of_git_is_told_of() {
 #[test]
 fn what_a_timer_starts_can_be_started_once_and_waiting_is_for_the_job() {
     let host = Host::boot("jobs").with_agent();
+    // Nothing starts the service, whenever the agent looks.
+    host.put("backup.timer", "[Timer]\nOnCalendar=2099-01-01\n[X-Fleet]\nGlobal=true\n");
     host.put(
         "backup.service",
         &service("/bin/sh -c 'sleep 2; date +%%s%%N >> /run/backups'").replace("[Service]", "[Service]\nType=oneshot"),
     );
-    host.put("backup.timer", "[Timer]\nOnCalendar=2099-01-01\n[X-Fleet]\nGlobal=true\n");
     host.wait_active("backup.timer");
     host.settle();
     assert!(!host.exists("/run/backups"));
