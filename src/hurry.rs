@@ -17,8 +17,11 @@ use crate::config;
 /// Well below a grace period.
 const EVERY: Duration = Duration::from_millis(3);
 
-/// How often the others look whether it is their turn.
+/// How often the others look whether it is their turn, where many start at once.
 const WAIT: Duration = Duration::from_millis(25);
+
+/// For so long they look as often as they would move: the agent's turn is over soon.
+const AT_FIRST: Duration = Duration::from_millis(100);
 
 /// What takes longer than that is something else than a start.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -56,7 +59,8 @@ fn keep_moving(mut processes: File, turn: &File, end: &Receiver<()>) {
         if is_ours && processes.write_all(b"0").is_err() {
             return;
         }
-        if end.recv_timeout(if is_ours { EVERY } else { WAIT }) != Err(RecvTimeoutError::Timeout) {
+        let pause = if is_ours || since.elapsed() < AT_FIRST { EVERY } else { WAIT };
+        if end.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
             return;
         }
     }
