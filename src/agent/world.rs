@@ -121,7 +121,7 @@ impl Host {
         let folder = apply::choose_folder().map_err(|error| {
             anyhow::anyhow!("no folder of unit files can be written ({error}): {:?}", apply::FOLDERS)
         })?;
-        let records = RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY));
+        let records = RecordFiles::of_host();
         let mut memory = Memory::default();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)?;

@@ -48,7 +48,7 @@ impl Context {
         let settings = config::load(Path::new(config::CONFIG_DIRECTORY), std::env::vars_os())?;
         let host = Host::read(settings.metadata.clone())?;
         let mut memory = Memory::default();
-        let records = records();
+        let records = RecordFiles::of_host();
         records.load(&mut memory);
         memory.installed = status::scan_installed(&apply::FOLDERS.map(PathBuf::from), &records)
             .context("the installed units cannot be read")?;
@@ -99,7 +99,7 @@ impl Context {
 
     /// The reload of a unit that did not end well, if nothing has happened since. Its history is for root alone.
     pub fn failed_reload(&self, name: &UnitName) -> Option<Event> {
-        let records = records();
+        let records = RecordFiles::of_host();
         let events = history::read(&records.of_unit(name)).ok()?;
         // What was started since has read its files.
         let is_over = |event: &&Event| systemd::started_at(name.as_str()).is_some_and(|started| started > event.time);
@@ -108,7 +108,7 @@ impl Context {
 
     /// In what a volume, network or image is not as its file says, why it was kept, and what to do.
     pub fn kept(&self, name: &UnitName) -> Option<String> {
-        std::fs::read_to_string(records().kept(name)).ok()
+        std::fs::read_to_string(RecordFiles::of_host().kept(name)).ok()
     }
 
     /// The host as fleetctl shows machines: `df515c36.../10.0.0.1`, or the whole ID.
@@ -203,11 +203,6 @@ pub async fn states(names: impl IntoIterator<Item = &UnitName>) -> anyhow::Resul
     let systemd = Systemd::connect().await?;
     let states = systemd.states(&names).await?;
     Ok(states.into_iter().map(|(name, state)| (name.to_owned(), state)).collect())
-}
-
-/// What is remembered of this host's units.
-pub fn records() -> RecordFiles {
-    RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY))
 }
 
 /// What systemd knows of services that failed or are starting: why, or how far they are, stands in what they said last, as

@@ -10,7 +10,7 @@ use similar::TextDiff;
 use super::context::{self, Context};
 use crate::quadlet::slice;
 use crate::render::Desired;
-use crate::status::Installed;
+use crate::status::{Installed, RecordFiles};
 use crate::unit::{MARK_FILE_NAME, Unit, UnitName};
 
 /// What is installed against what the file says; exit code 1 if they differ.
@@ -69,7 +69,7 @@ fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Fil
         if slice_file.exists() {
             add(&slice_file, slice)?;
         }
-        let records = context::records();
+        let records = RecordFiles::of_host();
         add(&records.spec(name), SPEC.to_owned())?;
     }
     let folder = installed.folder.join(format!("{name}.d"));

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use super::block_on;
 use super::context::{self, Context};
 use crate::eject::{self, Boot, Fate};
-use crate::status::Installed;
+use crate::status::{Installed, RecordFiles};
 use crate::systemd::{ActiveState, Systemd};
 use crate::unit::UnitName;
 
@@ -59,7 +59,7 @@ impl Eject {
         });
         let own: Vec<_> = own.collect();
         if !own.is_empty() {
-            let records = context::records();
+            let records = RecordFiles::of_host();
             block_on(async { eject::eject(&Systemd::connect().await?, &records, &own).await })?;
         }
         for (name, installed, boot) in &own {

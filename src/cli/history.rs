@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail};
 
 use super::context::{self, Context};
 use super::table::{self, Cell, ListOptions, Listing};
-use crate::status::date;
 use crate::status::history::{self, Event, Outcome};
+use crate::status::{RecordFiles, date};
 use crate::unit::UnitName;
 
 /// The columns; `unit` is shown where there are several.
@@ -39,7 +39,7 @@ impl History {
         let mut names: Vec<UnitName> =
             names.iter().map(|name| context::running_name(directory.as_ref(), name)).collect();
         names.dedup();
-        let records = context::records();
+        let records = RecordFiles::of_host();
         let mut events: Vec<(&UnitName, Event)> = Vec::new();
         for name in &names {
             let found = match history::read(&records.of_unit(name)) {

@@ -8,7 +8,7 @@ use super::explain;
 use crate::docker::{self, ServiceState};
 use crate::render::Ruling;
 use crate::source::Problem;
-use crate::status::Trouble;
+use crate::status::{RecordFiles, Trouble};
 use crate::sync::{self, Last};
 use crate::systemd::{ActiveState, Process, Systemd, UnitState};
 use crate::unit::UnitName;
@@ -53,8 +53,8 @@ impl Status {
 
 /// How far the preparation of a new version is.
 pub fn preparation(service: &str) -> String {
-    let told = super::block_on(async { Ok(Systemd::connect().await?.process(service).await?.status_text) });
-    let told = told.ok().filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default();
+    let process = super::block_on(async { Ok(Systemd::connect().await?.process(service).await?) }).unwrap_or_default();
+    let told = process.said().map(|text| format!(": {text}")).unwrap_or_default();
     format!("its new version is prepared while the old one runs{told}")
 }
 
@@ -206,6 +206,6 @@ fn stopped_with_docker(states: &BTreeMap<String, UnitState>) -> Vec<String> {
         let state = states.get(unit.as_str()).map(|state| state.active);
         matches!(state, Some(ActiveState::Inactive | ActiveState::Failed))
     };
-    let stopped = context::records().stopped_with_docker().into_iter();
+    let stopped = RecordFiles::of_host().stopped_with_docker().into_iter();
     stopped.filter(is_down).map(|unit| unit.to_string()).collect()
 }

@@ -106,8 +106,8 @@ fn was_stopped(details: &Details, process: &Process) -> bool {
 
 /// How a service ended, in words.
 fn end(process: &Process) -> String {
-    if !process.status_text.is_empty() {
-        return process.status_text.clone();
+    if let Some(said) = process.said() {
+        return said.to_owned();
     }
     match (process.result.as_str(), process.ended) {
         ("timeout", _) => "it took too long".to_owned(),

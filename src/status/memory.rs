@@ -12,6 +12,7 @@ use super::date::date;
 use super::good::Good;
 use super::installed::Installed;
 use super::outdated;
+use crate::config;
 use crate::docker::Facts;
 use crate::files;
 use crate::render::TargetState;
@@ -175,6 +176,11 @@ pub struct RecordFiles {
 }
 
 impl RecordFiles {
+    /// This host's.
+    pub fn of_host() -> Self {
+        Self::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY))
+    }
+
     /// Below `run` (`/run/sculler`) and `state` (`/var/lib/sculler`).
     pub fn new(run: &Path, state: &Path) -> Self {
         Self { run: run.to_owned(), state: state.to_owned() }

@@ -53,7 +53,7 @@ use nix::sys::signal::{Signal, raise};
 use crate::config;
 use crate::quadlet::Spec;
 use crate::quadlet::spec::Request;
-use crate::status::outdated;
+use crate::status::{RecordFiles, outdated};
 use crate::unit::UnitName;
 use resource::Occasion;
 
@@ -121,7 +121,7 @@ async fn serve(job: &Job) -> Result<Ending, Failure> {
 
 /// What runs is from now on what the spec says.
 fn made_anew(job: &Job) {
-    let cleared = UnitName::parse(&job.spec.unit).map(|unit| outdated::clear(&prepare::records(), &unit));
+    let cleared = UnitName::parse(&job.spec.unit).map(|unit| outdated::clear(&RecordFiles::of_host(), &unit));
     if let Ok(Err(error)) = cleared {
         tracing::warn!("{} is shown as outdated, and is not: {error}", job.spec.unit);
     }

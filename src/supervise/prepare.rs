@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::config;
 use crate::docker::{Container as Inspected, Engine};
 use crate::files;
 use crate::quadlet::create::CreateBody;
@@ -27,7 +26,7 @@ pub async fn run(unit: &str, id: &str) -> Ending {
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Failure(format!("'{id}' is not the ID of a preparation")));
         }
-        let records = records();
+        let records = RecordFiles::of_host();
         let directory = records.preparation(id).with_extension("d");
         let job = super::job_of(&unit, &records.next_spec(&unit), directory)?;
         let result = prepare(&job, &unit).await;
@@ -36,7 +35,7 @@ pub async fn run(unit: &str, id: &str) -> Ending {
     };
     let Err(failure) = result.await else { return Ending::Code(0) };
     // The agent tells it, and tries again: a service that fails each time would only repeat it in other words.
-    match leave(&records().preparation(id), &failure.0) {
+    match leave(&RecordFiles::of_host().preparation(id), &failure.0) {
         Ok(()) => Ending::Code(0),
         Err(error) => {
             tracing::error!("{failure}; that cannot be written down: {error}");
@@ -50,10 +49,6 @@ fn leave(path: &Path, text: &str) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     files::replace_for(path, text.as_bytes(), true)
-}
-
-pub fn records() -> RecordFiles {
-    RecordFiles::new(Path::new(config::RUN_DIRECTORY), Path::new(config::STATE_DIRECTORY))
 }
 
 async fn prepare(job: &Job, unit: &UnitName) -> Result<(), Failure> {
@@ -132,14 +127,14 @@ fn listeners() -> Vec<ports::Listener> {
 
 /// Lets the start that follows do without asking the registry once more, while nothing serves.
 fn remember_pull(unit: &UnitName, job: &Job) -> Result<(), Failure> {
-    let path = records().pulled(unit);
+    let path = RecordFiles::of_host().pulled(unit);
     leave(&path, &job.spec.run.to_string()).map_err(|error| Failure(format!("{}: {error}", path.display())))
 }
 
 /// Whether the images of this very version were pulled by its preparation. That counts for one start.
 pub fn take_prepared(job: &Job) -> bool {
     let Ok(unit) = UnitName::parse(&job.spec.unit) else { return false };
-    let path = records().pulled(&unit);
+    let path = RecordFiles::of_host().pulled(&unit);
     let is_prepared = std::fs::read_to_string(&path).is_ok_and(|run| run == job.spec.run.to_string());
     let _ = files::remove(&path);
     is_prepared

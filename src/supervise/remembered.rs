@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
-use super::prepare::records;
 use crate::files;
 use crate::quadlet::Spec;
-use crate::status::seconds_now;
+use crate::status::{RecordFiles, seconds_now};
 use crate::unit::{Digest, UnitName};
 
 /// What the operator allowed for one start.
@@ -28,13 +27,13 @@ struct Built {
 /// A preparation built this image for this version.
 pub fn keep_built(spec: &Spec, image: &str) -> Result<(), Failure> {
     let unit = name(spec)?;
-    let _ = files::remove(&records().failed_build(&unit));
-    write_built(&records().built(&unit), spec, image)
+    let _ = files::remove(&RecordFiles::of_host().failed_build(&unit));
+    write_built(&RecordFiles::of_host().built(&unit), spec, image)
 }
 
 /// The image that a preparation built for this version, once.
 pub fn take_built(spec: &Spec) -> Option<String> {
-    let path = records().built(&name(spec).ok()?);
+    let path = RecordFiles::of_host().built(&name(spec).ok()?);
     let image = read_built(&path, spec);
     let _ = files::remove(&path);
     image
@@ -43,18 +42,18 @@ pub fn take_built(spec: &Spec) -> Option<String> {
 /// This image has the names that this version gives, also after a reboot.
 pub fn keep_last_image(spec: &Spec, image: &str) -> Result<(), Failure> {
     let unit = name(spec)?;
-    write_built(&records().last_image(&unit), spec, image)?;
-    write(&records().built_since_boot(&unit), b"")
+    write_built(&RecordFiles::of_host().last_image(&unit), spec, image)?;
+    write(&RecordFiles::of_host().built_since_boot(&unit), b"")
 }
 
 /// Whether a build of that name, in whatever version, went well since the host booted.
 pub fn was_built_since_boot(spec: &Spec) -> bool {
-    name(spec).is_ok_and(|unit| records().built_since_boot(&unit).exists())
+    name(spec).is_ok_and(|unit| RecordFiles::of_host().built_since_boot(&unit).exists())
 }
 
 /// The image that this version gave last.
 pub fn last_image(spec: &Spec) -> Option<String> {
-    read_built(&records().last_image(&name(spec).ok()?), spec)
+    read_built(&RecordFiles::of_host().last_image(&name(spec).ok()?), spec)
 }
 
 fn write_built(path: &Path, spec: &Spec, image: &str) -> Result<(), Failure> {
@@ -88,21 +87,21 @@ impl FailedBuild {
 pub fn keep_failed_build(spec: &Spec, fingerprint: String, reason: &str) {
     let failed = FailedBuild { run: spec.run, fingerprint, reason: reason.to_owned(), time: seconds_now() };
     let text = serde_json::to_vec(&failed).unwrap_or_default();
-    if let Err(failure) = name(spec).and_then(|unit| write(&records().failed_build(&unit), &text)) {
+    if let Err(failure) = name(spec).and_then(|unit| write(&RecordFiles::of_host().failed_build(&unit), &text)) {
         tracing::warn!("{failure}");
     }
 }
 
 /// The last build of this very version, if it failed.
 pub fn failed_build(spec: &Spec) -> Option<FailedBuild> {
-    let text = std::fs::read(records().failed_build(&name(spec).ok()?)).ok()?;
+    let text = std::fs::read(RecordFiles::of_host().failed_build(&name(spec).ok()?)).ok()?;
     serde_json::from_slice(&text).ok().filter(|failed: &FailedBuild| failed.run == spec.run)
 }
 
 /// Says for `sculler status` in what a resource is not as its file says; `None`: in nothing any more.
 pub fn keep_note(spec: &Spec, text: Option<&str>) {
     let Ok(unit) = name(spec) else { return };
-    let path = records().kept(&unit);
+    let path = RecordFiles::of_host().kept(&unit);
     let result = match text {
         Some(text) => write_for_all(&path, text.as_bytes()),
         None => files::remove(&path).map_err(|error| Failure(format!("{}: {error}", path.display()))),
@@ -114,17 +113,17 @@ pub fn keep_note(spec: &Spec, text: Option<&str>) {
 
 /// Allows the next start of a service to make its resource anew.
 pub fn allow_recreation(unit: &UnitName, recreation: Recreation) -> Result<(), Failure> {
-    write(&records().recreate(unit), &serde_json::to_vec(&recreation).unwrap_or_default())
+    write(&RecordFiles::of_host().recreate(unit), &serde_json::to_vec(&recreation).unwrap_or_default())
 }
 
 /// Takes that back; true if nobody has made use of it.
 pub fn forbid_recreation(unit: &UnitName) -> bool {
-    std::fs::remove_file(records().recreate(unit)).is_ok()
+    std::fs::remove_file(RecordFiles::of_host().recreate(unit)).is_ok()
 }
 
 /// What was allowed for this start, once.
 pub fn take_recreation(spec: &Spec) -> Option<Recreation> {
-    let path = records().recreate(&name(spec).ok()?);
+    let path = RecordFiles::of_host().recreate(&name(spec).ok()?);
     let text = std::fs::read(&path).ok()?;
     let _ = files::remove(&path);
     serde_json::from_slice(&text).ok()

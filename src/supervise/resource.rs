@@ -6,7 +6,7 @@ use crate::docker::Engine;
 use crate::quadlet::spec::{Build, Image, Request};
 
 use super::prepare::{pull_now, take_prepared};
-use super::{Failure, Job, build, dependents, engine, image, network, remembered, tell, volume};
+use super::{Failure, Job, build, container, dependents, engine, image, network, remembered, tell, volume};
 
 /// On which occasion a resource is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,8 +150,7 @@ async fn last_image(job: &Job, engine: &Engine, image: &str) -> Option<String> {
 
 /// An image's ID, as `docker images` shows it.
 fn short(id: &str) -> &str {
-    let digits = id.trim_start_matches("sha256:");
-    digits.get(..12).unwrap_or(digits)
+    container::short(id.trim_start_matches("sha256:"))
 }
 
 async fn id(engine: &Engine, image: &str) -> Result<Option<String>, Failure> {

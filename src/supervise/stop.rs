@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::docker;
 use crate::quadlet::spec::Container;
+use crate::status::RecordFiles;
 use crate::systemd::Systemd;
 use crate::unit::UnitName;
 
 use super::container::{remove, report, short};
-use super::prepare::records;
 use super::{Ending, Failure, Job, engine, exit, tell, unblock};
 
 /// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
@@ -42,7 +42,7 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
 
 fn note_that_docker_stops(job: &Job) {
     let Ok(unit) = UnitName::parse(&job.spec.unit) else { return };
-    if let Err(error) = records().note_stopped_with_docker(&unit) {
+    if let Err(error) = RecordFiles::of_host().note_stopped_with_docker(&unit) {
         tracing::warn!("it is not brought back with Docker, since that cannot be noted: {error}");
     }
 }
