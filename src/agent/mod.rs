@@ -7,6 +7,7 @@ mod housekeeping;
 mod inbox;
 mod jobs;
 mod orders;
+mod orphans;
 mod outcomes;
 mod preparations;
 mod removal;
@@ -88,6 +89,8 @@ pub struct Agent<W> {
     published: Option<Instant>,
     /// When to publish what had to wait.
     publish_due: Option<Instant>,
+    /// When to look for containers without a service; none: at once.
+    orphans_due: Option<Instant>,
 }
 
 impl<W: World> Agent<W> {
@@ -117,6 +120,7 @@ impl<W: World> Agent<W> {
             housekeeping: Housekeeping::default(),
             published: None,
             publish_due: None,
+            orphans_due: None,
         }
     }
 
@@ -177,6 +181,9 @@ impl<W: World> Agent<W> {
         let units = self.library.read(&mut self.look);
         self.platform = self.world.platform().await;
         self.bring_back_with_docker();
+        if self.orphans_due.is_none_or(|due| now >= due) && self.world.remove_orphans() {
+            self.orphans_due = Some(now + self.settings.resync);
+        }
         let memory = self.world.memory();
         let (sources, targets) = (memory.sources(), memory.targets());
         let inputs = render::Inputs {

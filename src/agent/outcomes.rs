@@ -88,10 +88,15 @@ impl<W: World> Agent<W> {
             // Another version, or live-restore switched: that is asked anew after a start, restart or reload.
             Event::JobRemoved { unit, .. } if unit == docker::SERVICE => {
                 self.world.forget_platform();
+                self.orphans_due = None;
                 self.troubles.hurry(Instant::now());
                 true
             }
             Event::JobRemoved { id, unit, result } => {
+                let may_be_orphaned = matches!(result.as_str(), "failed" | "timeout") && self.is_by_docker(&unit);
+                if may_be_orphaned {
+                    self.orphans_due = None;
+                }
                 if let Some(ended) = self.preparations.end(id, result == "done") {
                     self.preparation_over(&ended, &result);
                     return true;
@@ -101,10 +106,10 @@ impl<W: World> Agent<W> {
                         self.start_was_kept_back(&unit);
                     }
                     // Somebody else's, or systemd's own restart: it may tell of a version on trial.
-                    return self.is_on_trial(&unit);
+                    return may_be_orphaned || self.is_on_trial(&unit);
                 };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
-                self.job_over(job, &result)
+                self.job_over(job, &result) || may_be_orphaned
             }
             // Jobs survive a daemon-reexec, and so do the signals of their ends.
             Event::ManagerChanged => {
@@ -174,6 +179,11 @@ impl<W: World> Agent<W> {
             _ => self.troubles.give_up(&job.unit, version, jobs::explain_start(&job, result)),
         }
         is_on_trial
+    }
+
+    fn is_by_docker(&self, unit: &str) -> bool {
+        let Ok(unit) = UnitName::parse(unit) else { return false };
+        self.resolution.desired.get(&unit).is_some_and(|desired| desired.spec.is_some())
     }
 
     /// Whether a new version of a unit has yet to show that it stays up.

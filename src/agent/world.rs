@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
 use super::engine::KnownEngine;
+use super::orphans;
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
 use crate::follow::Following;
@@ -65,6 +66,11 @@ pub trait World {
         Vec::new()
     }
 
+    /// Removes the containers whose service is down; false if the Engine is, or the last time is not over.
+    fn remove_orphans(&mut self) -> bool {
+        true
+    }
+
     /// A preparation is over; why it failed, if it said so.
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String>;
 
@@ -104,6 +110,7 @@ pub struct Host {
     platform: Option<Platform>,
     engine: KnownEngine,
     docker_socket: PathBuf,
+    removing_orphans: Option<JoinHandle<()>>,
     following: Following,
 }
 
@@ -146,6 +153,7 @@ impl Host {
             platform: None,
             engine,
             docker_socket: settings.docker_socket.clone(),
+            removing_orphans: None,
         })
     }
 
@@ -287,6 +295,20 @@ impl World for Host {
 
     fn stopped_with_docker(&mut self) -> Vec<UnitName> {
         if self.engine.is_current() { self.records.take_stopped_with_docker() } else { Vec::new() }
+    }
+
+    fn remove_orphans(&mut self) -> bool {
+        let is_at_it = self.removing_orphans.as_ref().is_some_and(|task| !task.is_finished());
+        let Some(systemd) = self.systemd.clone().filter(|_| self.engine.is_current() && !is_at_it) else {
+            return false;
+        };
+        let socket = self.docker_socket.clone();
+        self.removing_orphans = Some(tokio::spawn(async move {
+            if let Err(error) = orphans::remove(&systemd, &socket).await {
+                tracing::debug!("whether all containers have their service up cannot be seen: {error}");
+            }
+        }));
+        true
     }
 
     fn preparation_over(&mut self, unit: &UnitName, version: Digest) -> Option<String> {

@@ -123,6 +123,23 @@ impl Waiting {
     }
 }
 
+/// A container as `GET /containers/json` shows it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Row {
+    id: String,
+    names: Vec<String>,
+    labels: Option<BTreeMap<String, String>>,
+    mounts: Vec<Mounted>,
+}
+
+/// `ContainerSummary.Mounts`
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Mounted {
+    name: String,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Created {
@@ -143,15 +160,14 @@ impl Engine {
 
     /// The IDs of the containers, running or not, with a label of that value.
     pub async fn containers_with(&self, label: &str, value: &str) -> Result<Vec<String>, Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Row {
-            id: String,
-        }
-        let filters = serde_json::json!({ "label": [format!("{label}={value}")] }).to_string();
-        let path = format!("/containers/json?all=true&filters={}", encoded(&filters));
-        let rows: Vec<Row> = self.send(Request::get(path)).await?.json().await?;
+        let rows = self.containers("label", &format!("{label}={value}")).await?;
         Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// The IDs of the containers, running or not, with a label, and its value.
+    pub async fn containers_labelled(&self, label: &str) -> Result<Vec<(String, String)>, Error> {
+        let rows = self.containers("label", label).await?.into_iter();
+        Ok(rows.filter_map(|row| Some((row.id, row.labels?.remove(label)?))).collect())
     }
 
     /// The containers, running or not, that have a volume: their names, and the value of a label of each.
@@ -160,27 +176,18 @@ impl Engine {
         volume: &str,
         label: &str,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
-        #[derive(Default)]
-        struct Row {
-            names: Vec<String>,
-            labels: Option<BTreeMap<String, String>>,
-            mounts: Vec<Mounted>,
-        }
-        #[derive(Default, Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
-        struct Mounted {
-            name: String,
-        }
-        let filters = serde_json::json!({ "volume": [volume] }).to_string();
-        let path = format!("/containers/json?all=true&filters={}", encoded(&filters));
-        let rows: Vec<Row> = self.send(Request::get(path)).await?.json().await?;
+        let rows = self.containers("volume", volume).await?.into_iter();
         // The filter also finds what is mounted at a path of that name.
-        let rows = rows.into_iter().filter(|row| row.mounts.iter().any(|mount| mount.name == volume));
+        let rows = rows.filter(|row| row.mounts.iter().any(|mount| mount.name == volume));
         let name =
             |row: &Row| row.names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default();
         Ok(rows.map(|row| (name(&row), row.labels.and_then(|mut labels| labels.remove(label)))).collect())
+    }
+
+    async fn containers(&self, filter: &str, value: &str) -> Result<Vec<Row>, Error> {
+        let filters = serde_json::json!({ filter: [value] }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", encoded(&filters));
+        self.send(Request::get(path)).await?.json().await
     }
 
     /// Makes a container; its ID, and what the Engine warns of.

@@ -115,7 +115,7 @@ async fn start(
         tokio::select! {
             begun = &mut begun => begun,
             () = signals.stop() => {
-                let failed = unblock::while_it_stops(&job.spec.unit, &id, begun).await.err();
+                let failed = unblock::while_it_stops(&id, begun).await.err();
                 drop((staged, hurry));
                 return stop_after_start(job, spec, &engine, &id, failed).await.map(Begun::Stopped);
             }

@@ -9,7 +9,7 @@ use crate::systemd::Systemd;
 use crate::unit::UnitName;
 
 use super::container::{remove, report, short};
-use super::{Ending, Failure, Job, engine, exit, tell, unblock};
+use super::{Ending, Failure, Job, engine, exit, tell};
 
 /// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
 const DEFAULT_TIMEOUT: u64 = 10;
@@ -28,7 +28,7 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
     let Some(engine) = engine::if_up(&job.socket).await else {
         return stop_without_engine(spec, id).await;
     };
-    match unblock::while_it_stops(&job.spec.unit, id, engine.stop(id, timeout)).await {
+    match engine.stop(id, timeout).await {
         Ok(()) => {}
         Err(error) if error.is_missing() => {}
         Err(error) => return Err(Failure(format!("Container {} cannot be stopped: {error}", short(id)))),
@@ -50,7 +50,7 @@ fn note_that_docker_stops(job: &Job) {
 /// Without an Engine, systemd stops the container's scope: by itself if the scope is bound to the unit.
 async fn stop_without_engine(spec: &Container, id: &str) -> Result<Ending, Failure> {
     tracing::warn!("Docker is down; systemd stops container {}", short(id));
-    if !spec.create.host_config.annotations.contains_key("org.systemd.property.BindsTo") {
+    if !spec.create.host_config.annotations.contains_key("org.systemd.property.StopPropagatedFrom") {
         let systemd = Systemd::connect().await.map_err(|error| Failure(error.to_string()))?;
         if let Err(error) = systemd.stop(&format!("docker-{id}.scope")).await {
             tracing::debug!("{error}");

@@ -293,8 +293,6 @@ pub struct Details {
     pub active_at: u64,
     /// When it last ceased to be active, in microseconds of the monotonic clock.
     pub active_until: u64,
-    /// When its state last changed, in microseconds of the monotonic clock.
-    pub changed_at: u64,
     /// Whether a file of it is newer than what PID 1 holds.
     pub needs_reload: bool,
     /// Units that a stop of this one stops too and a start does not bring back: `RequiredBy=`, `BoundBy=`,
@@ -369,7 +367,6 @@ impl Details {
             (number("ActiveEnterTimestampMonotonic"), number("ActiveExitTimestampMonotonic"));
         let active_at = number("ActiveEnterTimestamp");
         let started_at = number("InactiveExitTimestampMonotonic");
-        let changed_at = number("StateChangeTimestampMonotonic");
         let has_run = started_at != 0 || active_since != 0;
         let needs_reload =
             all.remove("NeedDaemonReload").and_then(|value| bool::try_from(value).ok()).unwrap_or_default();
@@ -393,7 +390,6 @@ impl Details {
             active_since,
             active_at,
             active_until,
-            changed_at,
             needs_reload,
             dependents,
         }

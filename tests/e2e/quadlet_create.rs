@@ -161,7 +161,7 @@ fn a_container_is_in_the_slice_of_its_unit_and_bound_to_it() {
         let id = host.sh(&format!("docker inspect -f '{{{{.Id}}}}' {name}"));
         let scope = format!("docker-{}.scope", id.trim());
         // systemctl quotes and escapes what has a backslash.
-        let bound = host.property(&scope, "BindsTo").trim_matches('"').replace(r"\\", r"\");
+        let bound = host.property(&scope, "StopPropagatedFrom").trim_matches('"').replace(r"\\", r"\");
         assert_eq!(bound, service);
         assert_eq!(host.property(&scope, "Slice"), slice);
         assert_eq!(host.property(&scope, "TimeoutStopUSec"), "10s");

@@ -41,7 +41,7 @@ impl Host {
         let is_old = self.sh("systemctl --version").starts_with("systemd 252");
         if !is_old {
             container["create"]["HostConfig"]["Annotations"] = json!({
-                "org.systemd.property.BindsTo": format!("['{unit}']"),
+                "org.systemd.property.StopPropagatedFrom": format!("['{unit}']"),
                 "org.systemd.property.Before": format!("['{unit}']"),
                 "org.systemd.property.TimeoutStopSec": "@t 20000000",
             });

@@ -309,7 +309,7 @@ impl Translation<'_> {
         // In GVariant's text format.
         let service = self.service.as_str().replace('\\', "\\\\");
         let annotations = &mut self.create.host_config.annotations;
-        for property in ["BindsTo", "Before"] {
+        for property in ["StopPropagatedFrom", "Before"] {
             annotations.insert(format!("org.systemd.property.{property}"), format!("[\"{service}\"]"));
         }
         let timeout = self.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
