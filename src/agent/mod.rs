@@ -20,7 +20,7 @@ mod trouble;
 mod versions;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +89,8 @@ pub struct Agent<W> {
     published: Option<Instant>,
     /// When to publish what had to wait.
     publish_due: Option<Instant>,
+    /// Units of Docker's with a start that was canceled since the last pass.
+    canceled: BTreeSet<UnitName>,
     /// When to look for containers without a service; none: at once.
     orphans_due: Option<Instant>,
 }
@@ -120,6 +122,7 @@ impl<W: World> Agent<W> {
             housekeeping: Housekeeping::default(),
             published: None,
             publish_due: None,
+            canceled: BTreeSet::new(),
             orphans_due: None,
         }
     }
@@ -180,7 +183,10 @@ impl<W: World> Agent<W> {
         self.look_again_at(self.look.again);
         let units = self.library.read(&mut self.look);
         self.platform = self.world.platform().await;
-        self.bring_back_with_docker();
+        if !self.canceled.is_empty() {
+            self.world.starts_canceled(std::mem::take(&mut self.canceled)).await;
+        }
+        self.bring_back_with_docker().await;
         if self.orphans_due.is_none_or(|due| now >= due) && self.world.remove_orphans() {
             self.orphans_due = Some(now + self.settings.resync);
         }

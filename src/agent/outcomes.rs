@@ -93,10 +93,7 @@ impl<W: World> Agent<W> {
                 true
             }
             Event::JobRemoved { id, unit, result } => {
-                let may_be_orphaned = matches!(result.as_str(), "failed" | "timeout") && self.is_by_docker(&unit);
-                if may_be_orphaned {
-                    self.orphans_due = None;
-                }
+                let is_of_docker = self.note_end_of_dockers(&unit, &result);
                 if let Some(ended) = self.preparations.end(id, result == "done") {
                     self.preparation_over(&ended, &result);
                     return true;
@@ -106,10 +103,10 @@ impl<W: World> Agent<W> {
                         self.start_was_kept_back(&unit);
                     }
                     // Somebody else's, or systemd's own restart: it may tell of a version on trial.
-                    return may_be_orphaned || self.is_on_trial(&unit);
+                    return is_of_docker || self.is_on_trial(&unit);
                 };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
-                self.job_over(job, &result) || may_be_orphaned
+                self.job_over(job, &result) || is_of_docker
             }
             // Jobs survive a daemon-reexec, and so do the signals of their ends.
             Event::ManagerChanged => {
@@ -124,8 +121,8 @@ impl<W: World> Agent<W> {
     }
 
     /// What was stopped because the Engine was is due now that it is back.
-    pub(super) fn bring_back_with_docker(&mut self) {
-        for unit in self.world.stopped_with_docker() {
+    pub(super) async fn bring_back_with_docker(&mut self) {
+        for unit in self.world.stopped_with_docker().await {
             if let Err(failure) = self.world.start_is_due(&unit) {
                 tracing::warn!("{failure}");
             }
@@ -181,9 +178,17 @@ impl<W: World> Agent<W> {
         is_on_trial
     }
 
-    fn is_by_docker(&self, unit: &str) -> bool {
+    /// Docker's stop cancels starts, and a start that failed may have left a container; true if there is something to look at.
+    fn note_end_of_dockers(&mut self, unit: &str, result: &str) -> bool {
         let Ok(unit) = UnitName::parse(unit) else { return false };
-        self.resolution.desired.get(&unit).is_some_and(|desired| desired.spec.is_some())
+        if self.resolution.desired.get(&unit).is_none_or(|desired| desired.spec.is_none()) {
+            return false;
+        }
+        match result {
+            "canceled" => self.canceled.insert(unit),
+            "failed" | "timeout" => self.orphans_due.take().is_some(),
+            _ => false,
+        }
     }
 
     /// Whether a new version of a unit has yet to show that it stays up.

@@ -12,6 +12,7 @@ use super::engine::KnownEngine;
 use super::orphans;
 use crate::apply::{self, Applier, Failure, Outcome};
 use crate::config::{self, Settings};
+use crate::docker;
 use crate::follow::Following;
 use crate::host::{self, Platform};
 use crate::observe::{self, Observed, Query, Trials};
@@ -61,9 +62,14 @@ pub trait World {
     /// Records that a start has not happened after all.
     fn start_is_due(&mut self, unit: &UnitName) -> Result<(), Failure>;
 
+    /// Starts of these units were canceled. If it was a stop of the Engine that did it, that is noted.
+    fn starts_canceled(&mut self, _units: BTreeSet<UnitName>) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
     /// The units that were stopped because the Engine was, once it is up again.
-    fn stopped_with_docker(&mut self) -> Vec<UnitName> {
-        Vec::new()
+    fn stopped_with_docker(&mut self) -> impl Future<Output = Vec<UnitName>> {
+        std::future::ready(Vec::new())
     }
 
     /// Removes the containers whose service is down; false if the Engine is, or the last time is not over.
@@ -166,6 +172,13 @@ impl Host {
         self.systemd = Some(systemd.clone());
         self.pump = Some(pump);
         Ok(systemd)
+    }
+
+    async fn docker_is_to_stop(&mut self) -> bool {
+        match self.systemd().await {
+            Ok(systemd) => docker::service_is_to_stop_by(&systemd).await,
+            Err(_) => false,
+        }
     }
 
     fn watch(&mut self, look: Option<&Look>, settings: &Settings) -> bool {
@@ -293,8 +306,24 @@ impl World for Host {
         apply::start_is_due(&mut self.memory, &self.records, unit)
     }
 
-    fn stopped_with_docker(&mut self) -> Vec<UnitName> {
-        if self.engine.is_current() { self.records.take_stopped_with_docker() } else { Vec::new() }
+    async fn starts_canceled(&mut self, units: BTreeSet<UnitName>) {
+        if !self.docker_is_to_stop().await {
+            return;
+        }
+        for unit in &units {
+            if let Err(error) = self.records.note_stopped_with_docker(unit) {
+                tracing::warn!("{unit} is not started with Docker, since that cannot be noted: {error}");
+            }
+        }
+    }
+
+    async fn stopped_with_docker(&mut self) -> Vec<UnitName> {
+        // A start would take back a stop that is not over.
+        if !self.engine.is_current() || self.records.stopped_with_docker().is_empty() || self.docker_is_to_stop().await
+        {
+            return Vec::new();
+        }
+        self.records.take_stopped_with_docker()
     }
 
     fn remove_orphans(&mut self) -> bool {

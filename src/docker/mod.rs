@@ -30,7 +30,10 @@ pub use engine::{Engine, Facts, engine_facts};
 pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
 pub use resources::{IpamInfo, NetworkInfo, PoolInfo, VolumeInfo};
-pub use service::{SERVICE, ServiceState, service_has_process, service_is_to_stop, service_state, service_state_by};
+pub use service::{
+    SERVICE, ServiceState, service_has_process, service_is_to_stop, service_is_to_stop_by, service_state,
+    service_state_by,
+};
 pub use upload::{Sent, Upload, Writer, upload};
 
 use std::path::PathBuf;

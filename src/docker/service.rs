@@ -43,7 +43,14 @@ pub async fn service_state() -> ServiceState {
 
 /// Whether somebody has just asked for the Engine's end: what requires it is stopped before it.
 pub async fn service_is_to_stop() -> bool {
-    let Ok(systemd) = Systemd::connect().await else { return false };
+    match Systemd::connect().await {
+        Ok(systemd) => service_is_to_stop_by(&systemd).await,
+        Err(_) => false,
+    }
+}
+
+/// The same, over a connection that is there.
+pub async fn service_is_to_stop_by(systemd: &Systemd) -> bool {
     let states = systemd.states(&[SERVICE]).await.unwrap_or_default();
     states.get(SERVICE).is_some_and(UnitState::is_stopping)
 }

@@ -45,6 +45,7 @@ pub async fn run(job: &Job, spec: &Container, signals: &mut Signals) -> Result<E
             ready = prepare(job, spec) => ready?,
             () = signals.stop() => {
                 tell::cut_off();
+                stop::note_if_docker_stops(job).await;
                 return Ok(Ending::Code(0));
             }
         };
@@ -146,6 +147,7 @@ async fn stop_after_start(
 ) -> Result<Ending, Failure> {
     let Some(error) = failed else { return stop::stop(job, spec, id, spec.create.stop_signal.as_deref()).await };
     tracing::info!("the start was given up for the stop: {error}");
+    stop::note_if_docker_stops(job).await;
     remove(job, engine, id).await;
     Ok(Ending::Code(0))
 }

@@ -20,10 +20,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// Stops the container, removes it, and ends as it did.
 pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&str>) -> Result<Ending, Failure> {
     let timeout = timeout(spec);
-    if docker::service_is_to_stop().await {
-        // That is nobody's will for this unit: the agent brings it back with the Engine.
-        note_that_docker_stops(job);
-    }
+    note_if_docker_stops(job).await;
     tell::stopping(&format!("Stopping container {}", short(id)), timeout + MARGIN);
     let Some(engine) = engine::if_up(&job.socket).await else {
         return stop_without_engine(spec, id).await;
@@ -40,7 +37,11 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
     Ok(Ending::Code(verdict.code))
 }
 
-fn note_that_docker_stops(job: &Job) {
+/// A stop that comes with the Engine's is nobody's will for this unit: the agent brings it back with the Engine.
+pub async fn note_if_docker_stops(job: &Job) {
+    if !docker::service_is_to_stop().await {
+        return;
+    }
     let Ok(unit) = UnitName::parse(&job.spec.unit) else { return };
     if let Err(error) = RecordFiles::of_host().note_stopped_with_docker(&unit) {
         tracing::warn!("it is not brought back with Docker, since that cannot be noted: {error}");

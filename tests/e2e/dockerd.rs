@@ -95,6 +95,39 @@ fn a_docker_that_hangs_or_is_installed_anew_is_waited_for() {
     hangs_or_is_installed_anew(Suite::Trixie);
 }
 
+#[test]
+fn a_start_that_a_stop_of_docker_cuts_off_is_made_with_docker() {
+    let host = Host::boot("cutoff").docker().with_agent();
+    host.put("pulls.container", &WEB.replace("busybox", "nosuch:1").replace("=web", "=pulls"));
+    let has_job = |unit: &str| !host.property(unit, "Job").is_empty();
+    let is_pulling = || has_job("pulls.service") && host.property("pulls.service", "StatusText").contains("nosuch:1");
+    host.wait_until("the start is under way", SOON, is_pulling);
+    host.put("waits.container", &format!("[Unit]\nAfter=pulls.service\n{}", WEB.replace("=web", "=waits")));
+    host.wait_until("another start waits for it", SOON, || has_job("waits.service"));
+    let slow = WEB.replace("exit 0", "").replace("=web", "=slow\nStopTimeout=3");
+    host.put("slow.container", &slow);
+    host.wait_active("slow.service");
+    host.wait_enabled("slow.service");
+
+    // The agent looks around while Docker stops, and does not take its stop back.
+    host.sh(
+        "systemctl stop docker.socket docker.service & until test -e /run/sculler/stopped-with-docker/slow.service; do :; \
+         done; systemctl kill -s HUP sculler; wait $!",
+    );
+    assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
+    for unit in ["pulls.service", "slow.service", "waits.service"] {
+        assert_eq!(host.property(unit, "ActiveState"), "inactive");
+        host.wait_until("it is told", SOON, || {
+            let status = host.try_sh("sculler status").stdout;
+            status.lines().any(|line| line.contains("Docker is down, and with it") && line.contains(unit))
+        });
+    }
+    host.sh("systemctl start docker");
+    host.wait_until("the start is under way again", SOON, is_pulling);
+    host.wait_until("the other waits again", SOON, || has_job("waits.service"));
+    host.wait_active("slow.service");
+}
+
 /// Nothing binds a container to its service there.
 #[test]
 fn a_docker_that_hangs_or_is_installed_anew_is_waited_for_on_bookworm() {
