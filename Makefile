@@ -16,6 +16,9 @@ DESTDIR =
 SYSCONFDIR = /etc
 UNITDIR = $(PREFIX)/lib/systemd/system
 
+# The binary is looked for in target/.
+unexport CARGO_TARGET_DIR
+
 TARGET_ARCH := $(shell uname -m)
 TARGET = $(TARGET_ARCH)-unknown-linux-musl
 BINARY = target/$(TARGET)/release/sculler

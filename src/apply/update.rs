@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Applier, Done, Failure, record_failure};
-use crate::docker::{self, Engine, ServiceState, UNIT_LABEL};
+use crate::docker::{self, Engine, ServiceState};
 use crate::quadlet::Spec;
 use crate::render::Desired;
 use crate::status::{Good, Memory, RecordFiles, Rejected, Trial, UnitRecord, seconds_now};
@@ -36,18 +36,17 @@ impl Applier<'_> {
         let name = &desired.name;
         let engine = engine(self.systemd, self.docker_socket).await?;
         let kept = async {
-            for id in engine.containers_with(UNIT_LABEL, name.as_str()).await? {
-                let Some(container) = engine.container(&id).await? else { continue };
-                let image = container.image;
-                // The new version's container holds it, too.
-                let next = match image_of(desired) {
-                    Some(next) => engine.image(&next).await?.map(|next| next.id),
-                    None => None,
-                };
-                engine.keep(name, &image, next.as_ref() == Some(&image)).await?;
-                return Ok(Some(image));
-            }
-            Ok::<_, docker::Error>(None)
+            let Some(container) = engine.containers_of(name.as_str()).await?.into_iter().next() else {
+                return Ok(None);
+            };
+            let image = container.image;
+            // The new version's container holds it, too.
+            let next = match image_of(desired) {
+                Some(next) => engine.image(&next).await?.map(|next| next.id),
+                None => None,
+            };
+            engine.keep(name, &image, next.as_ref() == Some(&image)).await?;
+            Ok::<_, docker::Error>(Some(image))
         };
         match tokio::time::timeout(PATIENCE, kept).await {
             Ok(Ok(image)) => image,

@@ -32,7 +32,16 @@ pub struct Container {
     pub image: String,
     pub state: ContainerState,
     pub config: ContainerConfig,
+    pub host_config: HostConfig,
     pub network_settings: NetworkSettings,
+}
+
+/// `Container.HostConfig`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HostConfig {
+    /// Empty if the creation did not name one.
+    pub cgroup_parent: String,
 }
 
 /// `Container.NetworkSettings`
@@ -164,10 +173,20 @@ impl Engine {
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
-    /// The IDs of the containers, running or not, with a label, and its value.
-    pub async fn containers_labelled(&self, label: &str) -> Result<Vec<(String, String)>, Error> {
-        let rows = self.containers("label", label).await?.into_iter();
-        Ok(rows.filter_map(|row| Some((row.id, row.labels?.remove(label)?))).collect())
+    /// The containers, running or not, of a service. The Engine answers only when a start of theirs that is under way is over.
+    pub async fn containers_of(&self, unit: &str) -> Result<Vec<Container>, Error> {
+        let mut containers = Vec::new();
+        for id in self.containers_with(UNIT_LABEL, unit).await? {
+            // What somebody runs from an image that was made of one (`docker commit`) has its labels, but not its cgroup.
+            containers.extend(self.container(&id).await?.filter(|found| !found.host_config.cgroup_parent.is_empty()));
+        }
+        Ok(containers)
+    }
+
+    /// The services that containers, running or not, say they are of.
+    pub async fn units_of_containers(&self) -> Result<BTreeSet<String>, Error> {
+        let rows = self.containers("label", UNIT_LABEL).await?.into_iter();
+        Ok(rows.filter_map(|row| row.labels?.remove(UNIT_LABEL)).collect())
     }
 
     /// The containers, running or not, that have a volume: their names, and the value of a label of each.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::docker::{Engine, Error as EngineError, SERVICE, UNIT_LABEL};
+use crate::docker::{Engine, Error as EngineError, SERVICE};
 use crate::status::Installed;
 use crate::systemd::{ActiveState, Details, Error, LoadState, Process, Systemd, UnitState};
 use crate::unit::{UnitName, UnitType};
@@ -131,12 +131,8 @@ async fn health(systemd: &Systemd, name: &UnitName, socket: &Path) -> Option<Hea
     }
     let asked = async {
         let engine = Engine::connect(socket).await?;
-        for id in engine.containers_with(UNIT_LABEL, name.as_str()).await? {
-            if let Some(container) = engine.container(&id).await? {
-                return Ok(container.state.health.map(|health| health.status));
-            }
-        }
-        Ok::<_, EngineError>(None)
+        let container = engine.containers_of(name.as_str()).await?.into_iter().next();
+        Ok::<_, EngineError>(container.and_then(|container| container.state.health).map(|health| health.status))
     };
     let health = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(health)) => health?,

@@ -15,25 +15,16 @@ pub enum Found {
 
 /// Looks for what is of this unit.
 pub async fn find(engine: &Engine, spec: &Spec) -> Result<Found, Failure> {
-    let ids = engine.containers_with(label::UNIT, &spec.unit).await?;
-    if let [id] = ids.as_slice()
-        && let Some(container) = engine.container(id).await?
-        && container.state.running
-        && label::is_current(&container, spec)
-    {
-        return Ok(Found::Adoptable(Box::new(container)));
+    let mut found = engine.containers_of(&spec.unit).await?;
+    match found.pop_if(|last| last.state.running && label::is_current(last, spec)) {
+        Some(container) if found.is_empty() => Ok(Found::Adoptable(Box::new(container))),
+        last => Ok(Found::Outdated(found.into_iter().chain(last).map(|container| container.id).collect())),
     }
-    Ok(Found::Outdated(ids))
 }
 
 /// The container of `unit` that runs.
 pub async fn running(engine: &Engine, unit: &str) -> Result<Option<Container>, Failure> {
-    for id in engine.containers_with(label::UNIT, unit).await? {
-        if let Some(container) = engine.container(&id).await?.filter(|container| container.state.running) {
-            return Ok(Some(container));
-        }
-    }
-    Ok(None)
+    Ok(engine.containers_of(unit).await?.into_iter().find(|container| container.state.running))
 }
 
 /// Removes containers of this unit.
@@ -47,6 +38,6 @@ pub async fn remove(engine: &Engine, ids: &[String]) -> Result<(), Failure> {
 
 /// Removes all containers of `unit`.
 pub async fn remove_all(engine: &Engine, unit: &str) -> Result<(), Failure> {
-    let ids = engine.containers_with(label::UNIT, unit).await?;
-    remove(engine, &ids).await
+    let found = engine.containers_of(unit).await?;
+    remove(engine, &found.into_iter().map(|container| container.id).collect::<Vec<_>>()).await
 }

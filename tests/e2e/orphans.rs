@@ -173,6 +173,29 @@ fn a_supervisor_killed_in_the_middle_of_a_start_leaves_nothing_running() {
     }
 }
 
+/// It has the labels of the container that its image was made of.
+#[test]
+fn somebodys_container_from_a_committed_image_is_left_alone() {
+    let host = Host::boot("committed").docker().with_agent();
+    host.put("web.container", &container("web", ""));
+    host.wait_active("web.service");
+    host.sh("docker commit web copy; docker run -d --name copy copy");
+    assert!(host.sh("docker inspect -f '{{.Config.Labels}}' copy").contains("sculler.unit:web.service"));
+    let copy = host.process_of("copy");
+    assert!(copy.is_some());
+    host.sh("systemctl restart web");
+    assert!(host.process_of("web").is_some());
+
+    // One that is really left over goes when the agent starts.
+    host.sh("systemctl stop web");
+    host.sh("docker create --name left --label sculler.unit=web.service --cgroup-parent sculler-web.slice busybox");
+    host.sh("systemctl restart sculler");
+    host.wait_until("what is left over is gone", SOON, || {
+        host.sh("docker ps -aq --filter name=left").trim().is_empty()
+    });
+    assert_eq!(host.process_of("copy"), copy);
+}
+
 /// A way to the system's bus that takes a second to begin.
 const SLOW_BUS: &str = r#"
 import socket, threading, time
