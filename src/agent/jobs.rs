@@ -18,17 +18,19 @@ pub struct Job {
     pub kind: JobKind,
     /// Why it was queued.
     pub cause: Option<Cause>,
+    /// What the unit starts, a timer for instance, if that was not installed then.
+    pub missing_triggered: Option<String>,
     since: Instant,
 }
 
 impl Job {
     /// A job that `action` has just queued.
-    pub fn new(unit: UnitName, kind: JobKind, action: &Action) -> Self {
+    pub fn new(unit: UnitName, kind: JobKind, action: &Action, missing_triggered: Option<String>) -> Self {
         let cause = match action {
             Action::Stop { cause, .. } | Action::Start { cause, .. } => Some(*cause),
             _ => None,
         };
-        Self { unit, kind, cause, since: Instant::now() }
+        Self { unit, kind, cause, missing_triggered, since: Instant::now() }
     }
 
     /// Whether it brings a version of the unit up.

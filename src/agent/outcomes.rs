@@ -43,7 +43,8 @@ impl<W: World> Agent<W> {
                     if let Action::Prepare { desired } = &outcome.action {
                         self.preparations.begin(desired.name.clone(), desired.digest, id);
                     } else if let Some(unit) = unit {
-                        self.jobs.add(id, Job::new(unit, kind, &outcome.action));
+                        let missing = self.missing_triggered(&unit);
+                        self.jobs.add(id, Job::new(unit, kind, &outcome.action, missing));
                     }
                 }
                 Ok(done) => {
@@ -154,7 +155,7 @@ impl<W: World> Agent<W> {
         }
         let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
         // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
-        let untried = match (result, self.missing_triggered(&job.unit)) {
+        let untried = match (result, &job.missing_triggered) {
             ("dependency", _) => Some(jobs::explain(&job.unit, result)),
             ("failed", Some(triggered)) => Some(jobs::explain_missing(&job, triggered)),
             _ => None,
@@ -237,10 +238,10 @@ impl<W: World> Agent<W> {
     }
 
     /// What a timer, socket or path starts, if that is not installed.
-    fn missing_triggered(&self, unit: &UnitName) -> Option<&str> {
+    fn missing_triggered(&self, unit: &UnitName) -> Option<String> {
         let triggered = self.resolution.desired.get(unit)?.facts.triggers.as_deref()?;
         let is_installed = self.world.memory().installed.keys().any(|name| name.as_str() == triggered);
-        (!is_installed).then_some(triggered)
+        (!is_installed).then(|| triggered.to_owned())
     }
 }
 

@@ -37,6 +37,7 @@ impl Host {
     /// Writes a spec and its service; `options` go into `[Service]`.
     fn supervise(&self, name: &str, mut container: Value, options: &str) {
         let unit = format!("{name}.service");
+        container["create"]["HostConfig"]["CgroupParent"] = json!("sculler.slice");
         // What is tried here is the binding of systemd 257; bookworm has neither.
         let is_old = self.sh("systemctl --version").starts_with("systemd 252");
         if !is_old {

@@ -157,6 +157,27 @@ fn a_slow_start_holds_up_nobody_and_its_file_can_be_mended_meanwhile() {
 }
 
 #[test]
+fn a_timer_whose_service_comes_while_its_start_fails_is_tried_again() {
+    paused(async {
+        let model = Model::default();
+        model.state().slow.push(name("a.timer"));
+        model.state().results.insert(name("a.timer"), "refused");
+        let agent = Running::start(&model);
+        model.write("a.timer", "[Timer]\nOnCalendar=daily\n[X-Fleet]\nGlobal=true\n");
+        agent.change().await;
+        model.write("a.service", &service("a"));
+        agent.change().await;
+        model.finish("a.timer");
+        agent.change().await;
+        model.state().results.clear();
+        model.state().slow.clear();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(model.state().done, ["start a.timer", "start a.timer"]);
+        agent.stop().await;
+    });
+}
+
+#[test]
 fn a_failed_start_waits_for_the_file_and_a_failed_dependency_is_tried_again() {
     paused(async {
         let model = Model::default();

@@ -171,7 +171,9 @@ impl State {
             let service = UnitName::parse(&format!("{stem}service")).unwrap();
             self.units.get(&service).is_some_and(|service| service.runs.is_some())
         });
-        let result = if is_late { Some("failed") } else { self.results.get(&name).copied() };
+        // What is refused is not run, so that nothing else tells of the start.
+        let is_refused = is_late || self.results.get(&name) == Some(&"refused");
+        let result = if is_refused { Some("failed") } else { self.results.get(&name).copied() };
         let result = result.filter(|_| kind != JobKind::Stop).unwrap_or("done");
         let text = self.written.get(&name).map(|desired| desired.spec.as_deref().unwrap_or(desired.text()).to_vec());
         let unit = self.units.entry(name.clone()).or_default();
@@ -184,7 +186,7 @@ impl State {
             // A supervisor reads the spec that is there when it starts.
             let spec = installed.filter(|installed| installed.is_quadlet).map(|installed| installed.facts.run);
             unit.runs = spec.or(unit.loaded).filter(|_| result == "done");
-            if !matches!(result, "dependency" | "skipped") && kind != JobKind::Reload {
+            if !is_refused && !matches!(result, "dependency" | "skipped") && kind != JobKind::Reload {
                 unit.invocations += 1;
             }
             unit.was_stopped = false;
