@@ -89,7 +89,7 @@ pub struct Agent<W> {
     published: Option<Instant>,
     /// When to publish what had to wait.
     publish_due: Option<Instant>,
-    /// Units of Docker's with a start that was canceled since the last pass.
+    /// Containers with a start that was canceled since the last pass.
     canceled: BTreeSet<UnitName>,
     /// When to look for containers without a service; none: at once.
     orphans_due: Option<Instant>,

@@ -9,6 +9,7 @@ use super::world::World;
 use crate::apply::{Done, Failure, Outcome};
 use crate::docker;
 use crate::plan::Action;
+use crate::render::Desired;
 use crate::systemd::{Error, Event};
 use crate::unit::UnitName;
 
@@ -94,7 +95,7 @@ impl<W: World> Agent<W> {
                 true
             }
             Event::JobRemoved { id, unit, result } => {
-                let is_of_docker = self.note_end_of_dockers(&unit, &result);
+                let needs_pass = self.note_end_of_start(&unit, &result);
                 if let Some(ended) = self.preparations.end(id, result == "done") {
                     self.preparation_over(&ended, &result);
                     return true;
@@ -104,10 +105,10 @@ impl<W: World> Agent<W> {
                         self.start_was_kept_back(&unit);
                     }
                     // Somebody else's, or systemd's own restart: it may tell of a version on trial.
-                    return is_of_docker || self.is_on_trial(&unit);
+                    return needs_pass || self.is_on_trial(&unit);
                 };
                 self.schedule_housekeeping(self.housekeeping.pending_since.is_some());
-                self.job_over(job, &result) || is_of_docker
+                self.job_over(job, &result) || needs_pass
             }
             // Jobs survive a daemon-reexec, and so do the signals of their ends.
             Event::ManagerChanged => {
@@ -179,15 +180,19 @@ impl<W: World> Agent<W> {
         is_on_trial
     }
 
-    /// Docker's stop cancels starts, and a start that failed may have left a container; true if there is something to look at.
-    fn note_end_of_dockers(&mut self, unit: &str, result: &str) -> bool {
+    /// Docker's stop cancels starts of containers, and one that failed may have left something; true if that calls for a pass.
+    fn note_end_of_start(&mut self, unit: &str, result: &str) -> bool {
         let Ok(unit) = UnitName::parse(unit) else { return false };
-        if self.resolution.desired.get(&unit).is_none_or(|desired| desired.spec.is_none()) {
+        let is_container = |desired: &Desired| desired.spec.is_some() && !desired.is_made_in_place();
+        if !self.resolution.desired.get(&unit).is_some_and(|desired| is_container(desired)) {
             return false;
         }
         match result {
             "canceled" => self.canceled.insert(unit),
-            "failed" | "timeout" => self.orphans_due.take().is_some(),
+            "failed" | "timeout" => {
+                self.orphans_due = None;
+                true
+            }
             _ => false,
         }
     }

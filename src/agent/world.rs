@@ -72,7 +72,7 @@ pub trait World {
         std::future::ready(Vec::new())
     }
 
-    /// Removes the containers whose service is down; false if the Engine is, or the last time is not over.
+    /// Begins to remove the containers whose service is down; false if the Engine is not up, or it has not ended with the last ones.
     fn remove_orphans(&mut self) -> bool {
         true
     }
@@ -307,7 +307,11 @@ impl World for Host {
     }
 
     async fn starts_canceled(&mut self, units: BTreeSet<UnitName>) {
-        if !self.docker_is_to_stop().await {
+        let Ok(systemd) = self.systemd().await else { return };
+        // Its stop may be over by now. What does not require it, waits for it, and is stopped by somebody's will alone.
+        let is_over = async || docker::service_state_by(&systemd).await == docker::ServiceState::Down;
+        let is_required = self.engine.said().is_some_and(|facts| !facts.live_restore);
+        if !is_required || !(docker::service_is_to_stop_by(&systemd).await || is_over().await) {
             return;
         }
         for unit in &units {
@@ -331,11 +335,13 @@ impl World for Host {
         let Some(systemd) = self.systemd.clone().filter(|_| self.engine.is_current() && !is_at_it) else {
             return false;
         };
-        let socket = self.docker_socket.clone();
+        let (socket, changed) = (self.docker_socket.clone(), self.changed.clone());
         self.removing_orphans = Some(tokio::spawn(async move {
             if let Err(error) = orphans::remove(&systemd, &socket).await {
                 tracing::debug!("whether all containers have their service up cannot be seen: {error}");
             }
+            // There may be reason to look again already.
+            changed.notify_one();
         }));
         true
     }

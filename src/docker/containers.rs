@@ -14,6 +14,9 @@ use crate::quadlet::create::{CreateBody, Endpoint, PortBinding};
 /// The label of a container, network or volume with the name of the service that it is of.
 pub const UNIT_LABEL: &str = "sculler.unit";
 
+/// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
+pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a container may take to start: the Engine sets up its networks and mounts meanwhile.
 const START: Duration = Duration::from_secs(600);
 
@@ -87,9 +90,22 @@ pub struct ContainerConfig {
     pub image: String,
     pub labels: Option<BTreeMap<String, String>>,
     pub stop_signal: Option<String>,
+    /// In seconds; the Engine's own without it.
+    pub stop_timeout: Option<u64>,
 }
 
 impl Container {
+    /// Whether it is of a service. What somebody runs from an image that was made of one (`docker commit`) has its labels, but
+    /// not its cgroup.
+    pub fn is_of(&self, unit: &str) -> bool {
+        self.label(UNIT_LABEL) == Some(unit) && !self.host_config.cgroup_parent.is_empty()
+    }
+
+    /// How long it may take to end.
+    pub fn stop_timeout(&self) -> Duration {
+        self.config.stop_timeout.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs)
+    }
+
     /// The host's ports that it has, as `8080/tcp`.
     pub fn published_ports(&self) -> BTreeSet<String> {
         let ports = self.network_settings.ports.iter().flatten();
@@ -177,8 +193,7 @@ impl Engine {
     pub async fn containers_of(&self, unit: &str) -> Result<Vec<Container>, Error> {
         let mut containers = Vec::new();
         for id in self.containers_with(UNIT_LABEL, unit).await? {
-            // What somebody runs from an image that was made of one (`docker commit`) has its labels, but not its cgroup.
-            containers.extend(self.container(&id).await?.filter(|found| !found.host_config.cgroup_parent.is_empty()));
+            containers.extend(self.container(&id).await?.filter(|found| found.is_of(unit)));
         }
         Ok(containers)
     }

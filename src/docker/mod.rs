@@ -22,7 +22,7 @@ mod tests;
 mod upload;
 
 pub use build::{BuildQuery, Building, Output};
-pub use containers::{Container, ContainerState, Exit, UNIT_LABEL, Waiting};
+pub use containers::{Container, ContainerState, DEFAULT_STOP_TIMEOUT, Exit, UNIT_LABEL, Waiting};
 pub use credentials::{
     Credentials, all_credentials_from, credential_helper, credentials_from, registry_config, registry_of,
 };

@@ -162,7 +162,7 @@ async fn in_the_way(engine: &Engine, name: &str, error: crate::docker::Error) ->
 
 /// What to do about another container that has the name.
 pub fn stranger(name: &str, other: &Inspected) -> Failure {
-    let whose = match other.label(label::UNIT) {
+    let whose = match other.label(label::UNIT).filter(|unit| other.is_of(unit)) {
         Some(unit) => format!("which is {unit}'s"),
         None => "which sculler did not make".to_owned(),
     };

@@ -113,7 +113,6 @@ async fn serve(job: &Job) -> Result<Ending, Failure> {
             }),
             () = signals.stop() => {
                 tell::cut_off();
-                stop::note_if_docker_stops(job).await;
                 Ok(Ending::Code(0))
             }
         },

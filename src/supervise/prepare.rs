@@ -74,7 +74,7 @@ async fn prepare_container(job: &Job, unit: &UnitName, engine: &Engine, spec: &C
     tell::status("Checking the new version");
     let running = leftovers::running(engine, &job.spec.unit).await?;
     if let Some(other) = engine.container(&spec.name).await?
-        && other.label(label::UNIT) != Some(job.spec.unit.as_str())
+        && !other.is_of(&job.spec.unit)
     {
         return Err(container::stranger(&spec.name, &other));
     }

@@ -9,10 +9,7 @@ use crate::systemd::Systemd;
 use crate::unit::UnitName;
 
 use super::container::{remove, report, short};
-use super::{Ending, Failure, Job, engine, exit, tell};
-
-/// The Engine's own stop timeout (moby: container.DefaultStopTimeout).
-const DEFAULT_TIMEOUT: u64 = 10;
+use super::{Ending, Failure, Job, engine, exit, tell, unblock};
 
 /// What removing the container may take after its end.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -23,9 +20,9 @@ pub async fn stop(job: &Job, spec: &Container, id: &str, stop_signal: Option<&st
     note_if_docker_stops(job).await;
     tell::stopping(&format!("Stopping container {}", short(id)), timeout + MARGIN);
     let Some(engine) = engine::if_up(&job.socket).await else {
-        return stop_without_engine(spec, id).await;
+        return stop_without_engine(id).await;
     };
-    match engine.stop(id, timeout).await {
+    match unblock::while_it_stops(id, engine.stop(id, timeout)).await {
         Ok(()) => {}
         Err(error) if error.is_missing() => {}
         Err(error) => return Err(Failure(format!("Container {} cannot be stopped: {error}", short(id)))),
@@ -48,14 +45,12 @@ pub async fn note_if_docker_stops(job: &Job) {
     }
 }
 
-/// Without an Engine, systemd stops the container's scope: by itself if the scope is bound to the unit.
-async fn stop_without_engine(spec: &Container, id: &str) -> Result<Ending, Failure> {
+/// Without an Engine, systemd stops the container's scope.
+async fn stop_without_engine(id: &str) -> Result<Ending, Failure> {
     tracing::warn!("Docker is down; systemd stops container {}", short(id));
-    if !spec.create.host_config.annotations.contains_key("org.systemd.property.StopPropagatedFrom") {
-        let systemd = Systemd::connect().await.map_err(|error| Failure(error.to_string()))?;
-        if let Err(error) = systemd.stop(&format!("docker-{id}.scope")).await {
-            tracing::debug!("{error}");
-        }
+    let systemd = Systemd::connect().await.map_err(|error| Failure(error.to_string()))?;
+    if let Err(error) = systemd.stop(&format!("docker-{id}.scope")).await {
+        tracing::debug!("{error}");
     }
     Ok(Ending::Code(0))
 }
@@ -63,5 +58,5 @@ async fn stop_without_engine(spec: &Container, id: &str) -> Result<Ending, Failu
 /// How long the container may take to end.
 pub fn timeout(spec: &Container) -> Duration {
     let seconds = spec.create.stop_timeout.and_then(|seconds| u64::try_from(seconds).ok());
-    Duration::from_secs(seconds.unwrap_or(DEFAULT_TIMEOUT))
+    seconds.map_or(docker::DEFAULT_STOP_TIMEOUT, Duration::from_secs)
 }

@@ -110,10 +110,8 @@ fn a_start_that_a_stop_of_docker_cuts_off_is_made_with_docker() {
     host.wait_enabled("slow.service");
 
     // The agent looks around while Docker stops, and does not take its stop back.
-    host.sh(
-        "systemctl stop docker.socket docker.service & until test -e /run/sculler/stopped-with-docker/slow.service; do :; \
-         done; systemctl kill -s HUP sculler; wait $!",
-    );
+    host.sh("systemctl stop docker.socket docker.service & timeout 20 sh -c 'until test -e \
+         /run/sculler/stopped-with-docker/slow.service; do :; done'; systemctl kill -s HUP sculler; wait $!");
     assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
     for unit in ["pulls.service", "slow.service", "waits.service"] {
         assert_eq!(host.property(unit, "ActiveState"), "inactive");

@@ -43,6 +43,7 @@ impl Host {
         if !is_old {
             container["create"]["HostConfig"]["Annotations"] = json!({
                 "org.systemd.property.StopPropagatedFrom": format!("['{unit}']"),
+                "org.systemd.property.PartOf": format!("['{unit}']"),
                 "org.systemd.property.Before": format!("['{unit}']"),
                 "org.systemd.property.TimeoutStopSec": "@t 20000000",
             });

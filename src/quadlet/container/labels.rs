@@ -29,7 +29,7 @@ impl Translation<'_> {
     }
 
     fn annotations(&mut self) {
-        const OWN: [&str; 3] = ["StopPropagatedFrom", "Before", "TimeoutStopSec"];
+        const OWN: [&str; 4] = ["StopPropagatedFrom", "PartOf", "Before", "TimeoutStopSec"];
         for (name, (text, value)) in self.values.assignments("Annotation") {
             if !self.needs_api(&value, "Annotation=", ApiVersion(1, 43), "24.0") {
                 return;

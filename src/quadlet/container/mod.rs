@@ -299,7 +299,7 @@ impl Translation<'_> {
         }
     }
 
-    /// What binds the container's scope to the unit (see ARCHITECTURE.md): with it systemd itself stops the container
+    /// What ties the container's scope to the unit (see ARCHITECTURE.md): with it systemd itself stops the container
     /// whenever the unit ends, and leaves it while the unit restarts.
     fn cgroup(&mut self) {
         self.create.host_config.cgroup_parent = Some(self.slice());
@@ -309,7 +309,7 @@ impl Translation<'_> {
         // In GVariant's text format.
         let service = self.service.as_str().replace('\\', "\\\\");
         let annotations = &mut self.create.host_config.annotations;
-        for property in ["StopPropagatedFrom", "Before"] {
+        for property in ["StopPropagatedFrom", "PartOf", "Before"] {
             annotations.insert(format!("org.systemd.property.{property}"), format!("[\"{service}\"]"));
         }
         let timeout = self.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
