@@ -7,7 +7,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::request::Request;
-use crate::hurry;
 use crate::systemd::Event;
 
 /// How long a burst of changes must pause before it is looked at.
@@ -63,7 +62,6 @@ impl Inbox {
             Some(event) = self.events.recv() => Wake::Event(event),
             Some(request) = self.requests.recv() => Wake::Request(request),
             () = self.changed.notified() => {
-                hurry::begin_early();
                 self.settle().await;
                 Wake::Changed
             }

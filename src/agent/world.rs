@@ -15,6 +15,7 @@ use crate::config::{self, Settings};
 use crate::docker;
 use crate::follow::Following;
 use crate::host::{self, Platform};
+use crate::hurry;
 use crate::observe::{self, Observed, Query, Trials};
 use crate::plan::Action;
 use crate::render::TargetState;
@@ -141,6 +142,12 @@ impl Host {
         apply::clean_up_preparations();
         let source = Source::new(memory.known_files());
         let inotify = Inotify::start()?;
+        let woken = changed.clone();
+        let file_changed = move || {
+            // It may be something to start.
+            hurry::begin_early();
+            woken.notify_one();
+        };
         let engine = KnownEngine::new(records.engine_facts(), changed.clone());
         Ok(Self {
             systemd: None,
@@ -151,7 +158,7 @@ impl Host {
             folder,
             source,
             following: Following::start(inotify.clone(), Path::new(config::RUN_DIRECTORY), changed.clone())?,
-            watch: Watch::new(inotify.clone(), changed.clone()),
+            watch: Watch::new(inotify.clone(), file_changed),
             changed,
             unit_dir: settings.unit_dir.clone(),
             trials: Trials::new(),

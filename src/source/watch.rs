@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Notify;
 
 use super::Identity;
 use super::inotify::{self, Event, Inotify, Listener, Watched};
@@ -31,12 +30,12 @@ struct Seen {
 }
 
 impl Watch {
-    /// `changed` is notified of every change in the folders given to [`Watch::update`].
-    pub fn new(inotify: Inotify, changed: Arc<Notify>) -> Self {
+    /// `changed` is called at every change in the folders given to [`Watch::update`].
+    pub fn new(inotify: Inotify, changed: impl Fn() + Send + 'static) -> Self {
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let heard = seen.clone();
         let listener = inotify.listen(move |event| {
-            let Event::Changed { folder, name, .. } = event else { return changed.notify_one() };
+            let Event::Changed { folder, name, .. } = event else { return changed() };
             let seen = heard.lock().unwrap_or_else(PoisonError::into_inner);
             // One that is being added matters, whatever happened in it.
             let matters = seen.folders.get(folder).is_none_or(|folder| {
@@ -44,7 +43,7 @@ impl Watch {
                 matters(&seen.ways, &path)
             });
             if matters {
-                changed.notify_one();
+                changed();
             }
         });
         Self { inotify, listener, watched: BTreeMap::new(), seen, failure: None }

@@ -29,5 +29,5 @@ pub fn is_of_this_version(labels: Labels<'_>, spec: &Spec) -> bool {
 
 /// Whether a container runs as the spec says.
 pub fn is_current(container: &Container, spec: &Spec) -> bool {
-    container.label(UNIT) == Some(&spec.unit) && container.label(RUN) == Some(spec.run.to_string().as_str())
+    container.is_of(&spec.unit) && container.label(RUN) == Some(spec.run.to_string().as_str())
 }
