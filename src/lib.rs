@@ -13,6 +13,7 @@
 
 pub mod files;
 pub mod host;
+pub mod parallel;
 pub mod unit;
 pub mod yaml;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&str] = &[
     "files",
     "host",
+    "parallel",
     "unit",
     "yaml",
     "quadlet",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
+use crate::parallel;
 use crate::source::units::Library;
 use crate::source::{Look, Problem, drop_in_owner};
 use crate::unit::file_kind::{FileKind, file_kind};
@@ -76,9 +77,10 @@ fn refusal(name: &str) -> Option<String> {
 
 fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
     let mut look = Look::default();
+    let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            folder(path, &mut look)?;
+            folder(path, &mut files, &mut look)?;
             continue;
         }
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -91,16 +93,25 @@ fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
             }
             FileKind::Other(reason) => bail!("{}: {reason}", path.display()),
         }
-        file(path, &mut look)?;
+        files.push(path.clone());
         let drop_ins = path.with_file_name(format!("{name}.d"));
         if drop_ins.is_dir() {
-            folder(&drop_ins, &mut look)?;
+            folder(&drop_ins, &mut files, &mut look)?;
         }
+    }
+    let texts = parallel::map(&files, FEW, |path| std::fs::read(path).map(Arc::from));
+    for (path, text) in files.into_iter().zip(texts) {
+        let text = text.with_context(|| format!("{}: cannot be read", path.display()))?;
+        look.files.insert(path.clone(), Arc::new(TextFile { path, text, is_private: false }));
     }
     Ok(look)
 }
 
-fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
+/// So many files are read in less time than a thread takes to begin.
+const FEW: usize = 32;
+
+/// The unit files in a folder go to `files`, what is wrong with the others to `look`.
+fn folder(path: &Path, files: &mut Vec<PathBuf>, look: &mut Look) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let is_drop_ins = path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".d"));
     for entry in entries {
@@ -112,9 +123,9 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
             continue;
         }
         if file_type.is_dir() || file_type.is_symlink() && entry.is_dir() {
-            folder(&entry, look)?;
+            folder(&entry, files, look)?;
         } else if is_drop_ins || matches!(file_kind(name), FileKind::Unit(_)) {
-            file(&entry, look)?;
+            files.push(entry);
         } else {
             let problem = match (refusal(name), file_kind(name)) {
                 (Some(reason), _) => Problem::Refused(reason),
@@ -124,12 +135,5 @@ fn folder(path: &Path, look: &mut Look) -> anyhow::Result<()> {
             look.problems.insert(entry, problem);
         }
     }
-    Ok(())
-}
-
-fn file(path: &Path, look: &mut Look) -> anyhow::Result<()> {
-    let text = std::fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    let file = TextFile { path: path.to_owned(), text: text.into(), is_private: false };
-    look.files.insert(path.to_owned(), Arc::new(file));
     Ok(())
 }

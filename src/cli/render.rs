@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -12,9 +13,10 @@ use super::files;
 use crate::config;
 use crate::convert;
 use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
+use crate::parallel;
 use crate::quadlet::{Spec, spec_text};
 use crate::render::{self, FileVerdict, Ruling};
-use crate::unit::Finding;
+use crate::unit::{Finding, Unit};
 
 /// What a host would make of unit files: the verdict, and what systemd gets. Needs no agent, no root and no Docker.
 #[derive(Debug, clap::Args)]
@@ -45,8 +47,11 @@ pub struct Render {
     bundle: bool,
 }
 
-/// What is printed at once.
-const OUT_SIZE: usize = 64 << 10;
+/// So many files are written down in less time than a thread takes to begin.
+const FEW: usize = 32;
+
+/// What is printed of most files is shorter.
+const TEXT_SIZE: usize = 6 << 10;
 
 #[derive(Serialize)]
 struct Rendered<'a> {
@@ -107,25 +112,40 @@ impl Render {
                 targets: &BTreeMap::new(),
             },
         );
-        // Standard output by itself is written line by line
-        let mut out = std::io::BufWriter::with_capacity(OUT_SIZE, std::io::stdout().lock());
-        let mut is_valid = is_whole;
+        let is_valid =
+            is_whole && !resolution.verdicts.iter().any(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
         // There is a verdict for each unit, in their order.
-        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
-            is_valid &= !matches!(verdict.ruling, Ruling::Invalid { .. });
-            let more = convert::warnings(unit);
-            let mut rendered = rendered(verdict, &more, &resolution);
-            rendered.show_below(&base);
-            if self.json {
-                writeln!(out, "{}", serde_json::to_string(&rendered)?)?;
-            } else {
-                print(&mut out, &rendered)?;
-            }
+        let verdicts: Vec<_> = resolution.verdicts.iter().zip(&units).collect();
+        let mut out = std::io::stdout().lock();
+        for text in parallel::parts(&verdicts, FEW, |verdicts| self.text(verdicts, &resolution, &base)) {
+            out.write_all(&text?)?;
         }
         out.flush()?;
         // The process is over, which frees them faster
         std::mem::forget((resolution, units));
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What is printed of these.
+    fn text(
+        &self,
+        verdicts: &[(&FileVerdict, &Arc<Unit>)],
+        resolution: &render::Resolution,
+        base: &Path,
+    ) -> anyhow::Result<Vec<u8>> {
+        let mut text = Vec::with_capacity(verdicts.len() * TEXT_SIZE);
+        for (verdict, unit) in verdicts {
+            let more = convert::warnings(unit);
+            let mut rendered = rendered(verdict, &more, resolution);
+            rendered.show_below(base);
+            if self.json {
+                serde_json::to_writer(&mut text, &rendered)?;
+                text.push(b'\n');
+            } else {
+                print(&mut text, &rendered)?;
+            }
+        }
+        Ok(text)
     }
 
     fn platform(&self) -> Platform {
@@ -168,7 +188,10 @@ fn rendered<'a>(verdict: &'a FileVerdict, more: &'a [Finding], resolution: &'a r
     let is_taken = matches!(verdict.ruling, Ruling::Taken { .. });
     let desired = resolution.desired.get(&verdict.runs_as).filter(|_| is_taken);
     let unit = desired.map(|desired| {
-        let text = String::from_utf8_lossy;
+        let text = |bytes: &'a [u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        };
         let others = desired.files.iter().filter(|file| file.path != desired.name.as_str());
         let others = others.map(|file| (file.path.as_str(), text(&file.text)));
         let (drop_ins, slice) = others.partition(|(path, _)| path.contains('/'));

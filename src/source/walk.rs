@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read as _};
-use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,14 +14,11 @@ use super::route::route;
 use super::scan::{Read, Scan, Scanner, Silence};
 use super::stamp::{Identity, Stamp};
 use super::trust::Trust;
-use crate::files;
 use crate::unit::TextFile;
 use crate::unit::file_kind::{FileKind, drop_in_folder, file_kind, is_litter};
+use crate::{files, parallel};
 
-/// How many threads at most.
-const MAX_THREADS: usize = 4;
-
-/// From this number of files in a folder on, several threads look at them.
+/// So many files in a folder are looked at by one thread.
 const MANY_FILES: usize = 1000;
 
 /// Folders nested deeper than this are not entered; a loop of symlinks ends here.
@@ -206,24 +202,7 @@ impl Walk<'_> {
                     .is_ok_and(|stat| Stamp::of_stat(&stat) == read.stamp)
             })
         };
-        let look = |part: &[(PathBuf, FileType)]| part.iter().map(is_unchanged).collect::<Vec<_>>();
-        let threads = match entries.len() {
-            0..MANY_FILES => 1,
-            _ => std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS),
-        };
-        let (own, others) = entries.split_at(entries.len() / threads);
-        std::thread::scope(|scope| {
-            let parts = others.chunks(own.len().max(1) + 1);
-            let workers: Vec<_> =
-                parts.map(|part| (part, std::thread::Builder::new().spawn_scoped(scope, move || look(part)))).collect();
-            let mut unchanged = look(own);
-            for (part, worker) in workers {
-                // Where no thread can be had, or one failed, this one does its part.
-                let answer = worker.ok().and_then(|worker| worker.join().ok());
-                unchanged.extend(answer.unwrap_or_else(|| look(part)));
-            }
-            unchanged
-        })
+        parallel::map(entries, MANY_FILES, is_unchanged)
     }
 
     fn see(&mut self, path: &Path) {
