@@ -159,22 +159,22 @@ fn the_text_says_nothing_of_the_container() {
     let first = rendered(base);
     for same in ["Image=nginx:2", "Environment=A=1", "Exec=sleep 1", "StopTimeout=20", "Notify=healthy", "Label=a=b"] {
         let second = rendered(&base.replace("Image=nginx:1", &format!("Image=nginx:1\n{same}")));
-        assert_eq!(first.text_digest, second.text_digest, "{same}");
-        assert_ne!(first.digest, second.digest, "{same}");
-        assert_ne!(first.facts.run, second.facts.run, "{same}");
+        assert_eq!(first.text_digest(), second.text_digest(), "{same}");
+        assert_ne!(first.digest(), second.digest(), "{same}");
+        assert_ne!(first.run, second.run, "{same}");
     }
     for other in ["Volume=/srv:/srv", "Volume=data.volume:/data"] {
         let second = rendered(&base.replace("Image=nginx:1", &format!("Image=nginx:1\n{other}")));
-        assert_ne!(first.text_digest, second.text_digest, "{other}");
+        assert_ne!(first.text_digest(), second.text_digest(), "{other}");
     }
     // What cannot matter to what runs, or is changed in it.
     for harmless in ["[Unit]\nDescription=x", "[Install]\nWantedBy=a.target", "# a comment", "[X-Fleet]\nGlobal=true"] {
         let second = rendered(&format!("{base}{harmless}\n"));
-        assert_eq!(first.facts.run, second.facts.run, "{harmless}");
+        assert_eq!(first.run, second.run, "{harmless}");
     }
     let limited = rendered(&format!("{base}MemoryMax=1G\n"));
-    assert_eq!(first.facts.run, limited.facts.run);
-    assert_ne!(first.text_digest, limited.text_digest);
+    assert_eq!(first.run, limited.run);
+    assert_ne!(first.text_digest(), limited.text_digest());
 }
 
 /// A name that changes is another container for whoever uses it.
@@ -203,7 +203,7 @@ fn what_is_used_of_others_counts() {
             installed: &nothing,
             targets: &targets,
         };
-        resolve(&units, &inputs).desired[&UnitName::parse("web.service").unwrap()].facts.run
+        resolve(&units, &inputs).desired[&UnitName::parse("web.service").unwrap()].run
     };
     assert_eq!(run("[Volume]\n"), run("[Volume]\nLabel=a=b\n"));
     assert_ne!(run("[Volume]\n"), run("[Volume]\nVolumeName=other\n"));

@@ -205,11 +205,11 @@ impl<W: World> Agent<W> {
         self.chronicle.compare(&before, &self.resolution);
         self.reporter.verdicts(&before, &self.resolution, &self.look);
         let desired = &self.resolution.desired;
-        self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest));
+        self.troubles.keep_current(|unit| desired.get(unit).map(|desired| desired.digest()));
         let installed = &self.world.memory().installed;
         self.preparations.keep_current(|unit, version| {
             let is_installed = installed.get(unit).is_some_and(|installed| installed.digest == version);
-            !is_installed && desired.get(unit).is_some_and(|desired| desired.digest == version)
+            !is_installed && desired.get(unit).is_some_and(|desired| desired.digest() == version)
         });
 
         let jobs = self.jobs.by_unit();

@@ -112,7 +112,7 @@ impl<W: World> Agent<W> {
             }
         }
         if let Err(failure) = recorded {
-            let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
+            let version = self.resolution.desired.get(&unit).map(|desired| desired.digest());
             self.troubles.give_up(&unit, version, format!("its target state cannot be recorded: {failure}"));
         }
     }
@@ -207,7 +207,7 @@ impl<W: World> Agent<W> {
         }
         let installed = self.world.memory().installed.get(unit);
         match self.resolution.desired.get(unit) {
-            Some(desired) => installed.is_some_and(|installed| installed.digest == desired.digest),
+            Some(desired) => installed.is_some_and(|installed| installed.digest == desired.digest()),
             None => {
                 installed
                     .is_none_or(|installed| self.resolution.kept.contains(unit) || self.look.holds(&installed.source))

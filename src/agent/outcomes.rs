@@ -42,7 +42,7 @@ impl<W: World> Agent<W> {
             match outcome.result {
                 Ok(Done::Job(id, kind)) => {
                     if let Action::Prepare { desired } = &outcome.action {
-                        self.preparations.begin(desired.name.clone(), desired.digest, id);
+                        self.preparations.begin(desired.name.clone(), desired.digest(), id);
                     } else if let Some(unit) = unit {
                         let missing = self.missing_triggered(&unit);
                         self.jobs.add(id, Job::new(unit, kind, &outcome.action, missing));
@@ -61,7 +61,7 @@ impl<W: World> Agent<W> {
                 Err(failure) => {
                     let message = format!("{} failed: {failure}", outcome.action.word());
                     for unit in outcome.action.units() {
-                        let version = self.resolution.desired.get(&unit).map(|desired| desired.digest);
+                        let version = self.resolution.desired.get(&unit).map(|desired| desired.digest());
                         self.troubles.retry(&unit, version, message.clone(), now);
                         // What it needs may be about to come, but not for ever: at the next boot it could not start.
                         if matches!(outcome.action, Action::Start { .. })
@@ -136,7 +136,7 @@ impl<W: World> Agent<W> {
     fn start_was_kept_back(&mut self, unit: &str) {
         let Ok(unit) = UnitName::parse(unit) else { return };
         let Some(desired) = self.resolution.desired.get(&unit).filter(|desired| desired.is_launched()) else { return };
-        let version = Some(desired.digest);
+        let version = Some(desired.digest());
         if let Err(failure) = self.world.start_is_due(&unit) {
             tracing::warn!("{failure}");
         }
@@ -154,7 +154,7 @@ impl<W: World> Agent<W> {
         if !job.is_start() {
             return self.stop_over(&job, result);
         }
-        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
+        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest());
         // What it depends on did not come up, or what it triggers is not there yet: the unit itself has not been tried.
         let untried = match (result, &job.missing_triggered) {
             ("dependency", _) => Some(jobs::explain(&job.unit, result)),
@@ -206,7 +206,7 @@ impl<W: World> Agent<W> {
     fn preparation_over(&mut self, ended: &Ended, result: &str) {
         let unit = &ended.unit;
         let reason = self.world.preparation_over(unit, ended.version);
-        let is_wanted = self.resolution.desired.get(unit).is_some_and(|desired| desired.digest == ended.version);
+        let is_wanted = self.resolution.desired.get(unit).is_some_and(|desired| desired.digest() == ended.version);
         if !is_wanted || result == "done" && reason.is_none() {
             self.reporter.prepared(ended);
             return;
@@ -235,7 +235,7 @@ impl<W: World> Agent<W> {
             return true;
         }
         // Such as a mount that is busy.
-        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest);
+        let version = self.resolution.desired.get(&job.unit).map(|desired| desired.digest());
         let message = format!("{} did not stop (result '{result}'); see 'journalctl -u {}'", job.unit, job.unit);
         self.troubles.retry(&job.unit, version, message, Instant::now());
         self.look_again_at(self.troubles.next_retry(Instant::now()));
@@ -244,7 +244,7 @@ impl<W: World> Agent<W> {
 
     /// What a timer, socket or path starts, if that is not installed.
     fn missing_triggered(&self, unit: &UnitName) -> Option<String> {
-        let triggered = self.resolution.desired.get(unit)?.facts.triggers.as_deref()?;
+        let triggered = self.resolution.desired.get(unit)?.facts().triggers.as_deref()?;
         let is_installed = self.world.memory().installed.keys().any(|name| name.as_str() == triggered);
         (!is_installed).then(|| triggered.to_owned())
     }

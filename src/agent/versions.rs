@@ -10,7 +10,7 @@ impl<W: World> Agent<W> {
     /// Does what commands said about versions, and puts the last good ones in the place of those that were rejected.
     pub(super) async fn choose_versions(&mut self) {
         for unit in std::mem::take(&mut self.orders.forced) {
-            let Some(run) = self.resolution.of_file(&unit).map(|own| own.facts.run) else { continue };
+            let Some(run) = self.resolution.of_file(&unit).map(|own| own.run) else { continue };
             if let Err(failure) = self.world.accept(&unit, run) {
                 tracing::warn!("{failure}");
             }
@@ -24,7 +24,7 @@ impl<W: World> Agent<W> {
     }
 
     async fn go_back_by_hand(&mut self, unit: &UnitName) -> Result<(), String> {
-        let Some(run) = self.resolution.of_file(unit).map(|own| own.facts.run) else {
+        let Some(run) = self.resolution.of_file(unit).map(|own| own.run) else {
             return Err(format!("there is no file of {unit} that this host runs"));
         };
         let memory = self.world.memory();

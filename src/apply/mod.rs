@@ -220,7 +220,7 @@ impl Applier<'_> {
         // If the agent dies before the start, the next one must know what runs and what was to be started.
         let started = match runs {
             Some(run) => Some(Started::done(run)),
-            None if desired.is_launched() => Some(Started::pending(desired.facts.run)),
+            None if desired.is_launched() => Some(Started::pending(desired.run)),
             None => None,
         };
         if started.is_some() && !self.memory.started.contains_key(name) {
@@ -230,7 +230,7 @@ impl Applier<'_> {
         if let Some(installed) = self.memory.installed.get(name)
             && installed.is_quadlet
             && desired.spec.is_some()
-            && runs == Some(desired.facts.run)
+            && runs == Some(desired.run)
         {
             let noted = outdated::note(self.records, &installed.folder, desired);
             noted.map_err(|error| record_failure(name, error))?;
@@ -312,12 +312,12 @@ impl Applier<'_> {
             let name = &desired.name;
             let record = self.memory.units.get(name);
             let carried_out = record.and_then(|record| record.install);
-            if carried_out != desired.facts.install {
+            if carried_out != desired.facts().install {
                 if carried_out.is_some() {
                     self.systemd.disable(&[name.as_str()]).await?;
-                    self.forget_links_of(&desired.facts)?;
+                    self.forget_links_of(desired.facts())?;
                 }
-                if desired.facts.install.is_some() {
+                if desired.facts().install.is_some() {
                     enable.push(name.as_str());
                 }
             }
@@ -337,8 +337,8 @@ impl Applier<'_> {
         for desired in units {
             let record = UnitRecord {
                 source: desired.source.clone(),
-                linked: Some(desired.digest),
-                install: desired.facts.install,
+                linked: Some(desired.digest()),
+                install: desired.facts().install,
                 ..self.memory.units.get(&desired.name).cloned().unwrap_or_default()
             };
             self.record_unit(&desired.name, Some(record))?;

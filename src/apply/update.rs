@@ -110,7 +110,7 @@ pub fn record_of_write(record: &UnitRecord, desired: &Desired, trial: Option<Tri
         next.trial = None;
         return next;
     }
-    let run = desired.facts.run;
+    let run = desired.run;
     next.rejected = None;
     next.accepted = record.accepted.filter(|accepted| *accepted == run);
     let trial = trial.or(record.trial.filter(|trial| trial.run == run));

@@ -145,7 +145,7 @@ fn place(path: &str, line: usize) -> String {
 fn print_difference(directory: &Result<Directory, ScanError>, name: &UnitName, installed: crate::unit::Digest) {
     let Ok(directory) = directory else { return };
     match directory.resolution.desired.get(name) {
-        Some(desired) if desired.digest != installed => println!("  the file has changed since; see 'sculler plan'"),
+        Some(desired) if desired.digest() != installed => println!("  the file has changed since; see 'sculler plan'"),
         _ => {}
     }
 }

@@ -40,11 +40,11 @@ impl ListUnitFiles {
             let is_global = unit.is_some_and(|unit| unit.placement.is_global());
             let description = unit.map(|unit| description(unit)).unwrap_or_default();
             let digest = match directory.resolution.of_file(name) {
-                Some(desired) => Some(desired.digest),
+                Some(desired) => Some(desired.digest()),
                 // What another host makes of a Quadlet file is for that host to say.
                 None => unit
                     .filter(|unit| unit.service.is_none())
-                    .map(|unit| Desired::new(unit, &context.host, TargetState::Launched).digest),
+                    .map(|unit| Desired::new(unit, &context.host, TargetState::Launched).digest()),
             };
             let hash = digest.map_or("-".to_owned(), |digest| match self.options.full {
                 true => digest.to_string(),

@@ -20,7 +20,7 @@ pub fn is_reserved(name: &str) -> bool {
 /// The names beside their own that the units in question would occupy.
 pub fn other_names(query: &Query) -> impl Iterator<Item = &str> {
     let units = query.new.values().chain(query.changed.values());
-    units.flat_map(|desired| desired.facts.aliases.iter().chain(&desired.facts.also)).map(String::as_str).filter(
+    units.flat_map(|desired| desired.facts().aliases.iter().chain(&desired.facts().also)).map(String::as_str).filter(
         |name| {
             // systemd answers a list with an error when one of its names cannot be loaded at all.
             UnitName::parse(name).is_ok_and(|name| !name.is_template() && !name.unit_type().is_quadlet())
@@ -48,12 +48,12 @@ pub async fn of_install(
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<Option<String>, Error> {
     let name = desired.name.as_str();
-    for alias in desired.facts.aliases.iter().filter(|alias| *alias != name) {
+    for alias in desired.facts().aliases.iter().filter(|alias| *alias != name) {
         if is_ours(alias) {
             return Ok(Some(format!("[Install] names {alias} as an alias, which is a unit of its own; take it out")));
         }
     }
-    for other in desired.facts.aliases.iter().chain(&desired.facts.also) {
+    for other in desired.facts().aliases.iter().chain(&desired.facts().also) {
         // What an alias of ours leads to is ours.
         let leads_here = states.get(other.as_str()).is_some_and(|state| state.id == name);
         if other == name || leads_here || is_ours(other) {

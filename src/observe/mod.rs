@@ -127,8 +127,8 @@ pub async fn observe(
             continue;
         }
         let is_same_text =
-            memory.installed.get(name).is_some_and(|installed| installed.text_digest == desired.text_digest);
-        if is_same_text || trials.get(name) == Some(&desired.digest) {
+            memory.installed.get(name).is_some_and(|installed| installed.text_digest == desired.text_digest());
+        if is_same_text || trials.get(name) == Some(&desired.digest()) {
             continue;
         }
         match trial::refusal(systemd, desired, trial_folder).await? {
@@ -137,7 +137,7 @@ pub async fn observe(
                 observed.refusals.insert(name.clone(), reason);
             }
             None => {
-                trials.insert(name.clone(), desired.digest);
+                trials.insert(name.clone(), desired.digest());
             }
         }
     }

@@ -50,9 +50,8 @@ pub fn succession(
     let is_here = situation.memory.installed.get(name).is_some_and(|installed| installed.facts.run == running);
     let keeps = is_here && before.is_none() && !is_kept && trial::is_fit(state, conduct, desired.update.trial);
     let goes_back = keeps || good.is_some() && (before.is_some() || good == Some(running));
-    let is_tried = goes_back
-        && desired.update.rolls_back
-        && record.is_none_or(|record| record.accepted != Some(desired.facts.run));
+    let is_tried =
+        goes_back && desired.update.rolls_back && record.is_none_or(|record| record.accepted != Some(desired.run));
     // What sculler itself stopped for this edit was up before.
     let is_stopped_for_it =
         situation.memory.started.get(name).is_some_and(|started| started.progress == Progress::Pending);
@@ -60,7 +59,7 @@ pub fn succession(
         Some(trial) => trial.was_up,
         None => is_up || is_stopped_for_it,
     };
-    Succession { keeps, trial: is_tried.then_some(Trial { run: desired.facts.run, was_up, since: 0 }) }
+    Succession { keeps, trial: is_tried.then_some(Trial { run: desired.run, was_up, since: 0 }) }
 }
 
 /// Whether the last good version of a unit has to be brought up.
@@ -73,7 +72,7 @@ pub fn comes_back(situation: &Situation<'_>, desired: &Desired) -> bool {
 /// Whether an edit waits for somebody to ask for it.
 pub fn is_held(situation: &Situation<'_>, desired: &Desired) -> bool {
     let record = situation.memory.units.get(&desired.name);
-    let is_accepted = record.is_some_and(|record| record.accepted == Some(desired.facts.run));
+    let is_accepted = record.is_some_and(|record| record.accepted == Some(desired.run));
     let is_asked = matches!(situation.asked.get(&desired.name), Some(Ask::Start | Ask::Restart));
     desired.update.holds && !desired.is_last_good && !is_accepted && !is_asked
 }
@@ -93,7 +92,7 @@ pub fn before_a_stop(situation: &Situation<'_>, desired: &Arc<Desired>, state: O
     }
     let waits = Decision { waits: true, ..Decision::default() };
     match situation.preparations.get(&desired.name) {
-        Some(known) if known.version == desired.digest => (!known.is_done).then_some(waits),
+        Some(known) if known.version == desired.digest() => (!known.is_done).then_some(waits),
         _ => Some(Decision { actions: vec![Action::Prepare { desired: desired.clone() }], ..waits }),
     }
 }
@@ -102,7 +101,7 @@ pub fn before_a_stop(situation: &Situation<'_>, desired: &Arc<Desired>, state: O
 pub fn abandoned(situation: &Situation<'_>) -> impl Iterator<Item = Action> {
     let is_wanted = |(unit, preparation): &(&_, &super::Preparation)| {
         let desired = situation.resolution.desired.get(*unit);
-        preparation.is_done || desired.is_some_and(|desired| desired.digest == preparation.version)
+        preparation.is_done || desired.is_some_and(|desired| desired.digest() == preparation.version)
     };
     let unwanted = situation.preparations.iter().filter(move |preparation| !is_wanted(preparation));
     unwanted.map(|(unit, preparation)| Action::Abandon { unit: unit.clone(), version: preparation.version })

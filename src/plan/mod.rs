@@ -106,11 +106,11 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
         let installed = memory.installed.get(name);
         let started = memory.started.get(name);
         let is_new = installed.is_none();
-        let is_changed = installed.is_some_and(|installed| installed.digest != desired.digest);
+        let is_changed = installed.is_some_and(|installed| installed.digest != desired.digest());
         let is_unsettled = !name.is_template()
             && match started {
                 None => desired.is_launched(),
-                Some(started) => !started.is_done() || started.run != desired.facts.run,
+                Some(started) => !started.is_done() || started.run != desired.run,
             };
         if is_new {
             query.new.insert(name.clone(), desired.clone());
@@ -132,7 +132,7 @@ pub fn in_question(situation_of: &Inputs<'_>) -> Query {
     let is_here = |name: &&UnitName| resolution.desired.contains_key(*name) || memory.installed.contains_key(*name);
     query.asked = asked.keys().filter(is_here).cloned().collect();
     query.units.extend(query.asked.iter().cloned());
-    let service = |name: &UnitName| sockets::service_of(name, &resolution.desired.get(name)?.facts);
+    let service = |name: &UnitName| sockets::service_of(name, resolution.desired.get(name)?.facts());
     let services = query.units.iter().filter_map(service);
     query.beside = services.filter(|service| memory.installed.contains_key(service)).collect();
     query.units.extend(query.beside.iter().cloned());
@@ -271,12 +271,12 @@ pub fn housekeeping(resolution: &Resolution, memory: &Memory, backing_off: &BTre
         let Some(installed) = memory.installed.get(name) else { continue };
         // Nothing below /run outlives the boot that links are for.
         let is_volatile = installed.folder.starts_with("/run");
-        if installed.digest != desired.digest || is_volatile || backing_off.contains(name) {
+        if installed.digest != desired.digest() || is_volatile || backing_off.contains(name) {
             continue;
         }
         let linked = memory.units.get(name).and_then(|record| record.linked);
         match desired.target {
-            TargetState::Launched if linked != Some(desired.digest) => link.push(desired.clone()),
+            TargetState::Launched if linked != Some(desired.digest()) => link.push(desired.clone()),
             TargetState::Loaded if linked.is_some() => actions.push(Action::Unlink { unit: name.clone() }),
             _ => {}
         }

@@ -21,7 +21,7 @@ pub fn make_room(situation: &Situation<'_>, decisions: &mut BTreeMap<UnitName, D
         .iter()
         .filter(|(_, decision)| decision.actions.iter().any(|action| matches!(action, Action::Start { .. })))
         .filter_map(|(socket, _)| {
-            let service = service_of(socket, &situation.resolution.desired.get(socket)?.facts)?;
+            let service = service_of(socket, situation.resolution.desired.get(socket)?.facts())?;
             let is_ours = situation.memory.installed.contains_key(&service);
             let state = situation.observed.states.get(&service);
             let is_there = state.is_some_and(UnitState::is_up) || situation.jobs.contains_key(&service);

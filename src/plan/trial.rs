@@ -43,13 +43,13 @@ pub fn go_back(resolution: &mut Resolution, memory: &Memory) {
 
 /// Whether a rejection is about this version, and holds.
 pub fn is_rejected(own: &Desired, rejected: &Rejected) -> bool {
-    own.facts.run == rejected.run && (rejected.by_hand || own.update.rolls_back)
+    own.run == rejected.run && (rejected.by_hand || own.update.rolls_back)
 }
 
 /// The trial of a unit, if it is about what is installed and wanted.
 pub fn under_way(resolution: &Resolution, memory: &Memory, name: &UnitName, record: &UnitRecord) -> Option<Trial> {
     let trial = record.trial?;
-    let is_wanted = resolution.desired.get(name).is_some_and(|desired| desired.facts.run == trial.run);
+    let is_wanted = resolution.desired.get(name).is_some_and(|desired| desired.run == trial.run);
     let is_installed = memory.installed.get(name).is_some_and(|installed| installed.facts.run == trial.run);
     (is_wanted && is_installed).then_some(trial)
 }
@@ -62,7 +62,7 @@ pub fn judge(situation: &Situation<'_>) -> (Vec<Action>, Option<Duration>) {
     let mut count = 0;
     for (name, record) in &memory.units {
         if let (Some(rejected), Some(own)) = (&record.rejected, resolution.of_file(name))
-            && own.facts.run != rejected.run
+            && own.run != rejected.run
         {
             actions.push(Action::Forgive { unit: name.clone() });
         }

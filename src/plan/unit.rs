@@ -57,7 +57,7 @@ pub fn decide(situation: &Situation<'_>, desired: &Arc<Desired>) -> Decision {
     }
     match situation.memory.installed.get(name) {
         None => install(situation, desired, state),
-        Some(installed) if installed.digest != desired.digest => change(situation, desired, installed, state),
+        Some(installed) if installed.digest != desired.digest() => change(situation, desired, installed, state),
         Some(_) => settle(situation, desired, state),
     }
 }
@@ -89,14 +89,14 @@ fn change(
     let running = match started {
         Some(started) => started.run,
         // All records are lost, such as by a purge: what runs is adopted.
-        None if installed.lacks_spec => desired.facts.run,
+        None if installed.lacks_spec => desired.run,
         None => installed.facts.run,
     };
-    let matters = running != desired.facts.run;
+    let matters = running != desired.run;
     let is_up = state.is_some_and(UnitState::is_up);
     let has_run = is_up || situation.observed.details.get(name).is_some_and(|details| details.has_run);
     // A container whose text is the same needs no daemon-reload.
-    let outdates = state.is_some_and(UnitState::is_in_memory) && installed.text_digest != desired.text_digest;
+    let outdates = state.is_some_and(UnitState::is_in_memory) && installed.text_digest != desired.text_digest();
     if matters && let Some(decision) = edit::before_a_stop(situation, desired, state) {
         return decision;
     }
@@ -108,7 +108,7 @@ fn change(
     if matters && succession.keeps {
         actions.push(Action::Keep { desired: desired.clone(), run: running });
     }
-    if matters && is_up && !edit::is_in_place(desired, state) && installed.facts.stop != desired.facts.stop {
+    if matters && is_up && !edit::is_in_place(desired, state) && installed.facts.stop != desired.facts().stop {
         let dependents = situation.observed.details.get(name).map(|details| details.dependents.clone());
         actions.push(Action::Stop {
             unit: name.clone(),
@@ -152,7 +152,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
     }
     let details = situation.observed.details.get(name);
     let adopt_after = |before: String| Decision {
-        actions: vec![Action::Adopt { unit: name.clone(), run: desired.facts.run, before }],
+        actions: vec![Action::Adopt { unit: name.clone(), run: desired.run, before }],
         ..Decision::default()
     };
     let adopt = || adopt_after(String::new());
@@ -165,7 +165,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         // It ran since boot and ended, or was stopped by hand.
         None if details.is_some_and(|details| details.has_run) => return adopt(),
         None => Cause::NotStarted,
-        Some(started) if started.run != desired.facts.run => Cause::Unfinished,
+        Some(started) if started.run != desired.run => Cause::Unfinished,
         Some(started) if started.is_done() => return Decision::default(),
         Some(started) if started.progress == Progress::Pending && state.is_up() => return adopt(),
         Some(started) if started.progress == Progress::Pending => Cause::Back,
@@ -188,7 +188,7 @@ fn settle(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&Unit
         return Decision::blocked(Blocked::ByHand(reason.to_owned()));
     }
     let start = start(situation, desired, Some(state), cause);
-    let was_changed = started.is_some_and(|started| started.run != desired.facts.run);
+    let was_changed = started.is_some_and(|started| started.run != desired.run);
     // What was written while it was down and nobody wanted it up, or by an agent that was killed then, may not have
     // reached PID 1 yet.
     let is_unread = is_asked_for || started.is_none_or(|started| !started.is_done());
@@ -230,7 +230,7 @@ fn ran_meanwhile(started: &Started, invocation: Option<&str>) -> bool {
 }
 
 fn start(situation: &Situation<'_>, desired: &Arc<Desired>, state: Option<&UnitState>, cause: Cause) -> Action {
-    let mut action = start_version(situation, &desired.name, desired.facts.run, state, cause);
+    let mut action = start_version(situation, &desired.name, desired.run, state, cause);
     if let Action::Start { is_reload, .. } = &mut action {
         *is_reload = cause != Cause::Asked && edit::is_in_place(desired, state);
     }

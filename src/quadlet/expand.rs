@@ -47,7 +47,7 @@ impl<'a> Expander<'a> {
             variables: BTreeMap::new(),
             open: ["EnvironmentFile", "PassEnvironment"]
                 .into_iter()
-                .find(|key| !merged.list("Service", key).is_empty()),
+                .find(|key| merged.list("Service", key).next().is_some()),
         };
         for assignment in merged.list("Service", "Environment") {
             // systemd ignores what it cannot read; the check of the unit file says so.
@@ -82,14 +82,18 @@ impl<'a> Expander<'a> {
     }
 
     /// The same for a word of a command line, of which `$NAME` makes any number of words.
-    pub fn words(&self, text: &str, notes: &mut Vec<Note>) -> Vec<String> {
-        let text = self.specifiers(text, notes);
+    pub fn words(&self, text: String, words: &mut Vec<String>, notes: &mut Vec<Note>) {
+        if !text.contains(['%', '$']) {
+            words.push(text);
+            return;
+        }
+        let text = self.specifiers(&text, notes);
         match whole_variable(&text) {
             Some(name) => {
                 let value = self.variable(name, notes);
-                split_words(value).map_while(Result::ok).map(|word| word.text.into_owned()).collect()
+                words.extend(split_words(value).map_while(Result::ok).map(|word| word.text.into_owned()));
             }
-            None => vec![self.variables(&text, notes).into_owned()],
+            None => words.push(self.variables(&text, notes).into_owned()),
         }
     }
 

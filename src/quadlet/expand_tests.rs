@@ -73,7 +73,11 @@ fn words_of_a_command_line() {
     let merged = merged("a.container", "[Service]\nEnvironment=\"OPTIONS=-a 'b c'\" EMPTY=\n");
     let (service, host, platform) = (UnitName::parse("a.service").unwrap(), host(), platform());
     let expander = Expander::new(&merged, &service, &host, &platform);
-    let words = |text: &str| expander.words(text, &mut Vec::new());
+    let words = |text: &str| {
+        let mut words = Vec::new();
+        expander.words(text.to_owned(), &mut words, &mut Vec::new());
+        words
+    };
     assert_eq!(words("$OPTIONS"), ["-a", "b c"]);
     assert_eq!(words("${OPTIONS}"), ["-a 'b c'"]);
     assert!(words("$EMPTY").is_empty());

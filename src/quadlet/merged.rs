@@ -63,17 +63,20 @@ impl Merged {
     }
 
     /// All sections in their order, each with its file; a section may come several times.
-    pub fn sections(&self) -> impl Iterator<Item = (&Path, Section<'_>)> {
+    pub fn sections(&self) -> impl Iterator<Item = (&Path, Section<'_>)> + Clone {
         let files = self.files.iter().zip(&*self.parsed);
         files.flat_map(|(file, parsed)| parsed.sections().map(|section| (file.path.as_path(), section)))
     }
 
     /// All assignments of a section, over all its headers and files.
     pub fn section(&self, section: &str) -> Assignments<'_> {
-        Assignments(self.assignments(section).collect())
+        let mut keys = KeySet::default();
+        let assignments = self.assignments(section).inspect(|found| keys.insert(found.entry.key)).collect();
+        Assignments { assignments, keys }
     }
 
-    fn assignments(&self, section: &str) -> impl Iterator<Item = Assignment<'_>> {
+    /// The same, for those who ask once.
+    pub fn assignments<'a>(&'a self, section: &str) -> impl Iterator<Item = Assignment<'a>> + Clone {
         let sections = self.sections().filter(move |(_, found)| found.name == section);
         sections.flat_map(|(path, found)| found.entries().map(move |entry| Assignment { entry, path }))
     }
@@ -84,41 +87,67 @@ impl Merged {
     }
 
     /// The assignments that count for a key that holds a list.
-    pub fn list(&self, section: &str, key: &str) -> Vec<Assignment<'_>> {
+    pub fn list<'a>(&'a self, section: &str, key: &str) -> impl Iterator<Item = Assignment<'a>> {
         in_force(self.assignments(section), key)
     }
 }
 
 /// The assignments of a section, for those who ask for many keys.
 #[derive(Debug)]
-pub struct Assignments<'a>(Vec<Assignment<'a>>);
+pub struct Assignments<'a> {
+    assignments: Vec<Assignment<'a>>,
+    keys: KeySet,
+}
+
+/// Which keys there may be: of the many that are asked for, few are.
+#[derive(Debug, Default)]
+struct KeySet(u64);
+
+impl KeySet {
+    fn insert(&mut self, key: &str) {
+        self.0 |= Self::bit(key);
+    }
+
+    fn may_have(&self, key: &str) -> bool {
+        self.0 & Self::bit(key) != 0
+    }
+
+    /// One for the length and some of the letters.
+    fn bit(key: &str) -> u64 {
+        let bytes = key.as_bytes();
+        let letter = |index: usize| bytes.get(index).copied().map_or(0, u32::from);
+        1 << ((key.len() as u32 * 7 + letter(0) + letter(3) * 5 + letter(key.len() / 2) * 3) % u64::BITS)
+    }
+}
 
 impl<'a> Assignments<'a> {
     /// All of them, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Assignment<'a>> {
-        self.0.iter()
+        self.assignments.iter()
     }
 
     /// The assignment that counts for a key that holds one value.
     pub fn last(&self, key: &str) -> Option<Assignment<'a>> {
-        self.0.iter().rev().find(|assignment| assignment.entry.key == key).copied()
+        if !self.keys.may_have(key) {
+            return None;
+        }
+        self.assignments.iter().rev().find(|assignment| assignment.entry.key == key).copied()
     }
 
     /// The assignments that count for a key that holds a list: an empty one forgets those before it.
-    pub fn list(&self, key: &str) -> Vec<Assignment<'a>> {
-        in_force(self.0.iter().copied(), key)
+    pub fn list(&self, key: &str) -> impl Iterator<Item = Assignment<'a>> {
+        let assignments = if self.keys.may_have(key) { self.assignments.as_slice() } else { &[] };
+        in_force(assignments.iter().copied(), key)
     }
 }
 
 /// An empty assignment forgets those before it.
-fn in_force<'a>(assignments: impl Iterator<Item = Assignment<'a>>, key: &str) -> Vec<Assignment<'a>> {
-    let mut list = Vec::new();
-    for assignment in assignments.filter(|assignment| assignment.entry.key == key) {
-        if assignment.entry.value.is_empty() {
-            list.clear();
-        } else {
-            list.push(assignment);
-        }
-    }
-    list
+fn in_force<'a>(
+    assignments: impl Iterator<Item = Assignment<'a>> + Clone,
+    key: &str,
+) -> impl Iterator<Item = Assignment<'a>> {
+    let list = assignments.filter(move |assignment| assignment.entry.key == key);
+    let is_empty = |(_, assignment): &(usize, Assignment<'_>)| assignment.entry.value.is_empty();
+    let forgotten = list.clone().enumerate().filter(is_empty).last().map_or(0, |(index, _)| index + 1);
+    list.skip(forgotten)
 }

@@ -45,6 +45,7 @@ pub use context::{Asked, Context, Other, Others, Resource};
 pub use merged::{Assignment, Merged};
 pub use read::Quadlet;
 pub use references::{Reference, references};
+pub use service::Order;
 pub use spec::Spec;
 pub use translation::{Translation, translate};
 

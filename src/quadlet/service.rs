@@ -13,6 +13,7 @@ use super::privileges;
 use super::slice::Slice;
 use crate::host::{ApiVersion, Platform};
 use crate::unit::values::parse_boolean;
+use crate::unit::words::split_words;
 use crate::unit::{Finding, UnitName, UnitType};
 
 /// What the text depends on beside the file's own `[Unit]`, `[Service]` and `[Install]`.
@@ -37,10 +38,35 @@ pub struct Needs {
 pub struct Service {
     /// The unit file.
     pub text: String,
+    /// Its place among other services.
+    pub order: Order,
     /// For a container without a slice of the user's: the service's own.
     pub slice: Option<Slice>,
     /// `Type=oneshot`.
     pub is_oneshot: bool,
+}
+
+/// The services of `After=` and of `Before=`, without Docker's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Order {
+    pub after: Vec<String>,
+    pub before: Vec<String>,
+}
+
+impl Order {
+    /// Takes an assignment in; an empty one forgets those before it.
+    fn add(&mut self, key: &str, value: &str) {
+        let list = match key {
+            "After" => &mut self.after,
+            "Before" => &mut self.before,
+            _ => return,
+        };
+        if value.is_empty() {
+            list.clear();
+        }
+        let words = split_words(value).map_while(Result::ok);
+        list.extend(words.filter(|word| word.text.ends_with(".service")).map(|word| word.text.into_owned()));
+    }
 }
 
 /// How long the Engine waits for a container that says nothing of it (moby: `DefaultStopTimeout`).
@@ -51,6 +77,12 @@ const STOP_MARGIN: i64 = 15;
 
 /// systemd's own default, which administrators shorten: the container's StopTimeout counts here.
 const SHORTEST_STOP: i64 = 90;
+
+/// Docker Engine's own service.
+const DOCKER: &str = "docker.service";
+
+/// What most services fit into, which spares growing them in small steps.
+const TEXT_SIZE: usize = 2000;
 
 /// `Type=notify-reload`.
 const NOTIFY_RELOAD: u32 = 253;
@@ -93,79 +125,76 @@ impl Source<'_> {
     /// Renders the service. What cannot be in it is in `findings`.
     pub fn render(&self, findings: &mut Vec<Finding>) -> Service {
         let slice = self.is_container().then(|| Slice::of(self.service, self.merged, findings)).flatten();
-        let mut text = self.unit_section(findings);
+        let mut text = String::with_capacity(TEXT_SIZE);
+        let order = self.unit_section(&mut text, findings);
         text += "\n[Service]\n";
-        text += &if self.is_container() { self.supervisor() } else { self.oneshot() };
+        if self.is_container() {
+            self.supervisor(&mut text)
+        } else {
+            self.oneshot(&mut text)
+        }
         text += privileges::of(self.unit_type);
         text += &privileges::for_owners(self.needs.changes_owners, self.needs.maps_owners);
         if let Some(slice) = &slice {
             let limits = if slice.limits.is_empty() { "" } else { ", and its limits" };
             let _ = write!(text, "\n# Holds the container, too{limits}.\nSlice={}\n", slice.name);
         }
-        let is_passed = |assignment: &&Assignment<'_>| {
+        let is_passed = |assignment: &Assignment<'_>| {
             let key = assignment.entry.key;
             key != "Type" && !slice.as_ref().is_some_and(|slice| slice.takes(key))
         };
-        let service = self.merged.section("Service");
-        write_entries(&mut text, "\n# As the file says.\n", service.iter().filter(is_passed));
-        write_entries(&mut text, "\n[Install]\n", self.merged.section("Install").iter());
-        Service { text, slice, is_oneshot: is_oneshot(self.merged) }
+        let service = self.merged.assignments("Service").filter(is_passed);
+        write_entries(&mut text, "\n# As the file says.\n", service);
+        write_entries(&mut text, "\n[Install]\n", self.merged.assignments("Install"));
+        Service { text, order, slice, is_oneshot: is_oneshot(self.merged) }
     }
 
     fn is_container(&self) -> bool {
         self.unit_type == UnitType::Container
     }
 
-    fn unit_section(&self, findings: &mut Vec<Finding>) -> String {
-        let mut text = String::from("[Unit]\n");
-        let assignments = self.merged.section("Unit");
-        let is_name = |assignment: &&Assignment<'_>| matches!(assignment.entry.key, "Description" | "Documentation");
-        write_entries(&mut text, "", assignments.iter().filter(is_name));
+    fn unit_section(&self, text: &mut String, findings: &mut Vec<Finding>) -> Order {
+        let mut order = Order::default();
+        *text += "[Unit]\n";
+        let assignments = || self.merged.assignments("Unit");
+        let is_name = |assignment: &Assignment<'_>| matches!(assignment.entry.key, "Description" | "Documentation");
+        write_entries(text, "", assignments().filter(is_name));
         // First, so that an empty After= of the file takes it back.
         let waits = self.merged.last("Quadlet", "DefaultDependencies").and_then(|a| parse_boolean(a.entry.value));
         if waits != Some(false) {
-            text += "Wants=network-online.target\nAfter=network-online.target\n";
+            *text += "Wants=network-online.target\nAfter=network-online.target\n";
         }
-        for assignment in assignments.iter().filter(|assignment| !is_name(assignment)) {
-            match dependencies::translated(assignment, self.service, self.context, findings) {
-                Some(value) => {
-                    let _ = writeln!(text, "{}={value}", assignment.entry.key);
-                }
-                None => write_entry(&mut text, assignment),
-            }
+        for assignment in assignments().filter(|assignment| !is_name(assignment)) {
+            let translated = dependencies::translated(&assignment, self.service, self.context, findings);
+            let value = translated.as_deref().unwrap_or(assignment.entry.value);
+            order.add(assignment.entry.key, value);
+            write_entry(text, assignment.entry.key, value);
         }
         // Containers die with the Engine, unless it keeps them, and have to come back with it; volumes and the like stay.
         let dies = self.is_container() && !self.context.platform.live_restore;
-        let services: Vec<&str> = self.needs.services.iter().map(UnitName::as_str).collect();
-        let mut required = services.clone();
-        if dies {
-            required.insert(0, "docker.service");
-        } else {
-            text += "Wants=docker.service\n";
+        let services = || self.needs.services.iter().map(UnitName::as_str);
+        if !dies {
+            *text += "Wants=docker.service\n";
         }
-        if !required.is_empty() {
-            let _ = writeln!(text, "Requires={}", required.join(" "));
-        }
+        write_words(text, "Requires", dies.then_some(DOCKER).into_iter().chain(services()));
         if self.needs.maps_owners {
             // What it staged for the Engine must not outlive a supervisor that was killed, and not restarted.
-            text += "OnFailure=sculler-tidy.service\n";
+            *text += "OnFailure=sculler-tidy.service\n";
         }
-        let _ = writeln!(text, "After={}", [vec!["docker.service"], services].concat().join(" "));
-        if !self.needs.paths.is_empty() {
-            let paths: Vec<String> = self.needs.paths.iter().map(|path| quoted(path)).collect();
-            let _ = writeln!(text, "RequiresMountsFor={}", paths.join(" "));
-        }
-        text
+        order.after.extend(services().map(str::to_owned));
+        write_words(text, "After", [DOCKER].into_iter().chain(services()));
+        write_words(text, "RequiresMountsFor", self.needs.paths.iter().map(|path| quoted(path)));
+        order
     }
 
     /// What is ours in the `[Service]` of a container.
-    fn supervisor(&self) -> String {
+    fn supervisor(&self, text: &mut String) {
         let platform = self.context.platform;
-        let mut text = String::from(match is_oneshot(self.merged) {
+        *text += match is_oneshot(self.merged) {
             true => "Type=oneshot\n",
             false if platform.systemd >= NOTIFY_RELOAD => "Type=notify-reload\n",
             false => "Type=notify\nExecReload=kill -HUP $MAINPID\n",
-        });
+        };
         let stop = SHORTEST_STOP.max(self.needs.stop_timeout.saturating_add(STOP_MARGIN));
         let _ = write!(
             text,
@@ -173,23 +202,22 @@ impl Source<'_> {
             self.supervise("")
         );
         if !is_oneshot(self.merged) || platform.systemd >= ONESHOT_RESTART {
-            text += "# By this signal it ends when Docker went away; the next start waits for Docker.\n\
+            *text += "# By this signal it ends when Docker went away; the next start waits for Docker.\n\
                      RestartForceExitStatus=SIGUSR2\n";
         }
         if is_bound(platform) {
-            text += "# A supervisor that was killed comes back to its container.\nRestartMode=direct\n";
+            *text += "# A supervisor that was killed comes back to its container.\nRestartMode=direct\n";
         } else {
-            text += "# A supervisor that was killed leaves its container: this host's versions cannot bind the two.\n";
+            *text += "# A supervisor that was killed leaves its container: this host's versions cannot bind the two.\n";
             let _ = writeln!(text, "ExecStopPost={}", self.supervise("--clean-up "));
         }
-        text
     }
 
     /// What is ours in the `[Service]` of anything else.
-    fn oneshot(&self) -> String {
-        let mut text = String::from("Type=oneshot\n");
+    fn oneshot(&self, text: &mut String) {
+        *text += "Type=oneshot\n";
         if self.unit_type == UnitType::Build {
-            text += "# A container that starts again does not wait for a build; 'systemctl reload' builds anew.\n";
+            *text += "# A container that starts again does not wait for a build; 'systemctl reload' builds anew.\n";
         }
         let _ = write!(
             text,
@@ -199,14 +227,14 @@ impl Source<'_> {
             self.supervise("--reload ")
         );
         if self.needs.is_undone {
-            text += "# Removes it only if the file says so, or is gone.\n";
+            *text += "# Removes it only if the file says so, or is gone.\n";
             let _ = writeln!(text, "ExecStop={}", self.supervise("--clean-up "));
         }
         // Pulls and builds take what they take.
         if matches!(self.unit_type, UnitType::Volume | UnitType::Network) {
-            text += "TimeoutStartSec=90\n";
+            *text += "TimeoutStartSec=90\n";
         }
-        text + "SyslogIdentifier=%N\n"
+        *text += "SyslogIdentifier=%N\n";
     }
 
     fn supervise(&self, option: &str) -> String {
@@ -215,18 +243,32 @@ impl Source<'_> {
 }
 
 /// Assignments below a title, if there are any.
-fn write_entries<'a>(text: &mut String, title: &str, assignments: impl Iterator<Item = &'a Assignment<'a>>) {
+fn write_entries<'a>(text: &mut String, title: &str, assignments: impl Iterator<Item = Assignment<'a>>) {
     for (index, assignment) in assignments.enumerate() {
         if index == 0 {
             *text += title;
         }
-        write_entry(text, assignment);
+        write_entry(text, assignment.entry.key, assignment.entry.value);
     }
 }
 
-fn write_entry(text: &mut String, assignment: &Assignment<'_>) {
-    for part in [assignment.entry.key, "=", assignment.entry.value, "\n"] {
+fn write_entry(text: &mut String, key: &str, value: &str) {
+    for part in [key, "=", value, "\n"] {
         text.push_str(part);
+    }
+}
+
+/// An assignment of words, if there are any.
+fn write_words(text: &mut String, key: &str, words: impl Iterator<Item: AsRef<str>>) {
+    for (index, word) in words.enumerate() {
+        match index {
+            0 => text.extend([key, "="]),
+            _ => {
+                text.pop();
+                text.push(' ');
+            }
+        }
+        text.extend([word.as_ref(), "\n"]);
     }
 }
 

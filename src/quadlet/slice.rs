@@ -22,8 +22,7 @@ const NAME_MAX: usize = 255;
 impl Slice {
     /// The slice of a service; `None` if `[Service]` names another one, which cannot have limits of this service.
     pub fn of(service: &UnitName, merged: &Merged, findings: &mut Vec<Finding>) -> Option<Self> {
-        let assignments = merged.section("Service");
-        let limits = assignments.iter().filter(|assignment| is_limit(assignment.entry.key));
+        let limits = merged.assignments("Service").filter(|assignment| is_limit(assignment.entry.key));
         if let Some(given) = given(merged) {
             let slice = given.entry.value;
             findings.extend(limits.map(|limit| {
@@ -65,20 +64,24 @@ pub fn given(merged: &Merged) -> Option<Assignment<'_>> {
 /// The name of a service's slice. A `-` would nest it, `@` is not allowed in it (systemd.slice(5)), and runc parts the
 /// cgroup's path at `:`. A `\` is escaped too, so that no two units share a slice.
 pub fn name(service: &UnitName) -> String {
-    let mut escaped = String::new();
-    for byte in service.stem().bytes() {
+    const BEFORE: &str = "sculler-";
+    const AFTER: &str = ".slice";
+    let stem = service.stem();
+    let mut name = String::with_capacity(BEFORE.len() + stem.len() * 4 + AFTER.len());
+    name.push_str(BEFORE);
+    for byte in stem.bytes() {
         match byte {
             b'-' | b'@' | b':' | b'\\' => {
-                let _ = write!(escaped, "\\x{byte:02x}");
+                let _ = write!(name, "\\x{byte:02x}");
             }
-            byte => escaped.push(char::from(byte)),
+            byte => name.push(char::from(byte)),
         }
     }
-    let name = format!("sculler-{escaped}.slice");
+    name.push_str(AFTER);
     if name.len() <= NAME_MAX {
         return name;
     }
-    format!("sculler-{}.slice", Digest::of([service.as_str().as_bytes()]))
+    format!("{BEFORE}{}{AFTER}", Digest::of([service.as_str().as_bytes()]))
 }
 
 #[cfg(test)]

@@ -1,29 +1,45 @@
 //! A [`Spec`] as text: JSON with a line for each value, so that two versions can be compared.
 
+use std::cell::Cell;
 use std::io;
+use std::sync::Arc;
 
 use serde::Serialize as _;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::spec::Spec;
 
+/// So many bytes are pushed one by one.
+const FEW: usize = 16;
+
 /// What most specs fit into, which spares growing them in small steps.
 const SIZE: usize = 4096;
 
-/// Writes a spec. Texts and numbers in maps with texts for keys: JSON has a way to write them all.
-pub fn write(spec: &Spec) -> serde_json::Result<Vec<u8>> {
-    let mut text = Text(Vec::with_capacity(SIZE));
-    spec.serialize(&mut Serializer::with_formatter(&mut text, Lines::default()))?;
-    Ok(text.0)
+thread_local! {
+    /// For one spec after the other: a new buffer of this size would be memory from the kernel each time.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Half of what serde_json writes are single quotes, which are pushed in less time than they are copied in.
+/// Writes a spec. Texts and numbers in maps with texts for keys: JSON has a way to write them all.
+pub fn write(spec: &Spec) -> serde_json::Result<Arc<[u8]>> {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    buffer.reserve(SIZE);
+    let mut text = Text(buffer);
+    spec.serialize(&mut Serializer::with_formatter(&mut text, Lines::default()))?;
+    let written = text.0.as_slice().into();
+    BUFFER.set(text.0);
+    Ok(written)
+}
+
+/// Nearly all that serde_json writes is a few bytes long, which are pushed in less time than a copy takes to begin.
 struct Text(Vec<u8>);
 
 impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match bytes {
             [byte] => self.0.push(*byte),
+            few if few.len() <= FEW => self.0.extend(few.iter().copied()),
             _ => self.0.extend_from_slice(bytes),
         }
         Ok(bytes.len())
@@ -135,7 +151,7 @@ mod tests {
     #[test]
     fn it_is_written_as_serde_json_would() {
         let expected = serde_json::to_string_pretty(&spec()).unwrap();
-        assert_eq!(String::from_utf8(write(&spec()).unwrap()).unwrap(), expected);
+        assert_eq!(String::from_utf8(write(&spec()).unwrap().to_vec()).unwrap(), expected);
         let deep = serde_json::json!({"a": [], "b": {}, "c": [1, {"d": [[]], "e": "f"}], "g": [[2], {"h": null}]});
         let mut text = Vec::new();
         deep.serialize(&mut Serializer::with_formatter(&mut text, Lines::default())).unwrap();
@@ -144,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_found() {
-        let text = String::from_utf8(write(&spec()).unwrap()).unwrap();
+        let text = String::from_utf8(write(&spec()).unwrap().to_vec()).unwrap();
         let (name, lines) = request(&text).unwrap();
         assert_eq!(name, "volume");
         let Request::Volume(volume) = spec().request else { panic!("it is a volume") };

@@ -24,6 +24,8 @@ pub struct Translation {
     pub text: Arc<[u8]>,
     /// The name and the text of the slice's file, if the container has limits.
     pub slice: Option<(String, Arc<[u8]>)>,
+    /// The services that it starts after, and those that it starts before.
+    pub order: service::Order,
     /// The files that it follows.
     pub follow: Option<Arc<Follow>>,
     /// [`Spec`] as it is written.
@@ -134,9 +136,10 @@ impl Translator<'_> {
         Some(Translation {
             service: self.service.clone(),
             follow: follow::of(self.unit, &spec.request, self.context.host).map(Arc::new),
-            text: rendered.text.into_bytes().into(),
+            text: rendered.text.as_bytes().into(),
+            order: rendered.order,
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
-            spec: written.into(),
+            spec: written,
             run,
             resource,
         })

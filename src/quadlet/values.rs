@@ -79,19 +79,21 @@ impl<'a> Values<'a> {
     pub fn scalar_or_empty(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.expect(key, &[Kind::Scalar]);
         let assignment = self.assignments.last(key)?;
+        self.unquoted(assignment)
+    }
+
+    /// A whole value without one pair of outer quotes.
+    fn unquoted(&mut self, assignment: Assignment<'a>) -> Option<Value<'a>> {
         let raw = assignment.entry.value;
-        let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let text = inner.unwrap_or(raw).to_owned();
-        self.expanded(Value { text, assignment, offset: 0 })
+        let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
+        expanded(Value { text, assignment, offset: 0 }, &self.expander, &mut self.findings)
     }
 
     /// A boolean; `None` if it is not set. Podman takes what it does not know for no.
     pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
         self.expect(key, &[Kind::Boolean]);
         let assignment = self.assignments.last(key).filter(|found| !found.entry.value.is_empty())?;
-        let raw = assignment.entry.value;
-        let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
-        let value = self.expanded(Value { text, assignment, offset: 0 })?;
+        let value = self.unquoted(assignment)?;
         if parse_boolean(&value.text) != Some(is_yes(&value.text)) {
             let message = format!("{key} '{}' is taken for 'no', as by Podman; write 'yes' or 'no'", value.text);
             self.findings.push(value.warning(message));
@@ -102,10 +104,10 @@ impl<'a> Values<'a> {
     /// Whole values, one per line.
     pub fn lines(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Lines]);
-        let list = self.assignments.list(key);
-        let values = list.into_iter().filter_map(|assignment| {
+        let Self { assignments, expander, findings, .. } = self;
+        let values = assignments.list(key).filter_map(|assignment| {
             let text = assignment.entry.value.to_owned();
-            self.expanded(Value { text, assignment, offset: 0 })
+            expanded(Value { text, assignment, offset: 0 }, expander, findings)
         });
         values.filter(|value| !value.text.is_empty()).collect()
     }
@@ -113,17 +115,18 @@ impl<'a> Values<'a> {
     /// Words of all lines; quotes are taken off, escapes stay.
     pub fn words(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Words]);
+        let Self { assignments, expander, findings, .. } = self;
         let mut values = Vec::new();
-        for assignment in self.assignments.list(key) {
+        for assignment in assignments.list(key) {
             for word in split_words(assignment.entry.value) {
                 match word {
                     Ok(word) => {
                         let value = Value { text: word.text.into_owned(), assignment, offset: word.offset };
-                        values.extend(self.expanded(value));
+                        values.extend(expanded(value, expander, findings));
                     }
                     Err(quote) => {
                         let message = format!("{key}: this quote is not closed; close or escape it");
-                        self.findings.push(assignment.error_at(quote.offset, message));
+                        findings.push(assignment.error_at(quote.offset, message));
                     }
                 }
             }
@@ -135,83 +138,51 @@ impl<'a> Values<'a> {
     /// Words of all lines, C escapes resolved.
     pub fn arguments(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Arguments]);
-        let list = self.assignments.list(key);
-        let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
-        raw.into_iter().filter_map(|value| self.expanded(value)).filter(|value| !value.text.is_empty()).collect()
+        let Self { assignments, expander, findings, .. } = self;
+        let mut values = Vec::new();
+        for assignment in assignments.list(key) {
+            for word in split(assignment, findings) {
+                values.extend(expanded(word, expander, findings).filter(|value| !value.text.is_empty()));
+            }
+        }
+        values
     }
 
     /// A command line; only the last assignment counts. `None` if there is none.
     pub fn command(&mut self, key: &'static str) -> Option<(Vec<String>, Assignment<'a>)> {
         self.expect(key, &[Kind::Command]);
         let assignment = self.assignments.last(key).filter(|found| !found.entry.value.is_empty())?;
-        let words = self.split(assignment);
-        let mut command = Vec::new();
-        for word in &words {
+        let words = split(assignment, &mut self.findings);
+        let is_some = !words.is_empty();
+        let mut command = Vec::with_capacity(words.len());
+        for mut word in words {
             let mut notes = Vec::new();
-            command.extend(self.expander.words(&word.text, &mut notes));
-            self.report(word, notes);
+            self.expander.words(std::mem::take(&mut word.text), &mut command, &mut notes);
+            report(&word, notes, &mut self.findings);
         }
-        (!words.is_empty()).then_some((command, assignment))
+        is_some.then_some((command, assignment))
     }
 
     /// `NAME=VALUE` words of all lines; the last one of a name counts. A word without `=` has no value.
     pub fn assignments(&mut self, key: &'static str) -> BTreeMap<String, (Option<String>, Value<'a>)> {
         self.expect(key, &[Kind::Assignments]);
-        let list = self.assignments.list(key);
-        let raw: Vec<_> = list.into_iter().flat_map(|assignment| self.split(assignment)).collect();
+        let Self { assignments, expander, findings, .. } = self;
         let mut found = BTreeMap::new();
-        for value in raw {
-            let Some(value) = self.expanded(value) else { continue };
-            let (name, assigned) = match value.text.split_once('=') {
-                Some((name, assigned)) => (name.to_owned(), Some(assigned.to_owned())),
-                None => (value.text.clone(), None),
-            };
-            if name.is_empty() {
-                self.findings.push(value.error(format!("{key} '{}' has no name before its '='", value.text)));
-                continue;
+        for assignment in assignments.list(key) {
+            for word in split(assignment, findings) {
+                let Some(value) = expanded(word, expander, findings) else { continue };
+                let (name, assigned) = match value.text.split_once('=') {
+                    Some((name, assigned)) => (name.to_owned(), Some(assigned.to_owned())),
+                    None => (value.text.clone(), None),
+                };
+                if name.is_empty() {
+                    findings.push(value.error(format!("{key} '{}' has no name before its '='", value.text)));
+                    continue;
+                }
+                found.insert(name, (assigned, value));
             }
-            found.insert(name, (assigned, value));
         }
         found
-    }
-
-    /// Podman drops a value with an escape sequence that it does not know.
-    fn split(&mut self, assignment: Assignment<'a>) -> Vec<Value<'a>> {
-        let key = assignment.entry.key;
-        match split_arguments(assignment.entry.value) {
-            Ok(split) => {
-                if let Some(offset) = split.unclosed {
-                    let message = format!("{key}: this quote is not closed and taken to end with the line");
-                    self.findings.push(assignment.warning_at(offset, message));
-                }
-                let words = split.words.into_iter();
-                words.map(|word| Value { text: word.text, assignment, offset: word.offset }).collect()
-            }
-            Err(escape) => {
-                let message =
-                    format!("{key}: not a known escape sequence, so this line is left out; write '\\\\' for a '\\'");
-                self.findings.push(assignment.warning_at(escape.offset, message));
-                Vec::new()
-            }
-        }
-    }
-
-    /// `None` if it cannot be told what the value is: more need not be said of it.
-    fn expanded(&mut self, mut value: Value<'a>) -> Option<Value<'a>> {
-        let mut notes = Vec::new();
-        value.text = self.expander.value(value.text, &mut notes);
-        let is_known = !notes.iter().any(|(severity, _)| *severity == Severity::Error);
-        self.report(&value, notes);
-        is_known.then_some(value)
-    }
-
-    fn report(&mut self, value: &Value<'_>, notes: Vec<Note>) {
-        for (severity, message) in notes {
-            self.findings.push(match severity {
-                Severity::Error => value.error(message),
-                Severity::Warning => value.warning(message),
-            });
-        }
     }
 
     /// The table and the code must not say different things of a key.
@@ -221,6 +192,45 @@ impl<'a> Values<'a> {
             "[{}] {key} is not {kinds:?}",
             self.section
         );
+    }
+}
+
+/// Podman drops a value with an escape sequence that it does not know.
+fn split<'a>(assignment: Assignment<'a>, findings: &mut Vec<Finding>) -> Vec<Value<'a>> {
+    let key = assignment.entry.key;
+    match split_arguments(assignment.entry.value) {
+        Ok(split) => {
+            if let Some(offset) = split.unclosed {
+                let message = format!("{key}: this quote is not closed and taken to end with the line");
+                findings.push(assignment.warning_at(offset, message));
+            }
+            let words = split.words.into_iter();
+            words.map(|word| Value { text: word.text, assignment, offset: word.offset }).collect()
+        }
+        Err(escape) => {
+            let message =
+                format!("{key}: not a known escape sequence, so this line is left out; write '\\\\' for a '\\'");
+            findings.push(assignment.warning_at(escape.offset, message));
+            Vec::new()
+        }
+    }
+}
+
+/// `None` if it cannot be told what the value is: more need not be said of it.
+fn expanded<'a>(mut value: Value<'a>, expander: &Expander<'_>, findings: &mut Vec<Finding>) -> Option<Value<'a>> {
+    let mut notes = Vec::new();
+    value.text = expander.value(value.text, &mut notes);
+    let is_known = !notes.iter().any(|(severity, _)| *severity == Severity::Error);
+    report(&value, notes, findings);
+    is_known.then_some(value)
+}
+
+fn report(value: &Value<'_>, notes: Vec<Note>, findings: &mut Vec<Finding>) {
+    for (severity, message) in notes {
+        findings.push(match severity {
+            Severity::Error => value.error(message),
+            Severity::Warning => value.warning(message),
+        });
     }
 }
 

@@ -2,15 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a service says of its place.
-#[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    pub after: &'a [String],
-    pub before: &'a [String],
-}
+use crate::quadlet::Order;
 
 /// The services that wait for themselves, each with the way around: `a`, `b`, `a`.
-pub fn find<'a>(order: &BTreeMap<&'a str, Order<'a>>) -> BTreeMap<&'a str, Vec<&'a str>> {
+pub fn find<'a>(order: &BTreeMap<&'a str, &'a Order>) -> BTreeMap<&'a str, Vec<&'a str>> {
     let waits_for = edges(order);
     let mut circles = BTreeMap::new();
     // Nothing waits for what is settled but what comes later, so that no way is walked twice.
@@ -52,7 +47,7 @@ pub fn find<'a>(order: &BTreeMap<&'a str, Order<'a>>) -> BTreeMap<&'a str, Vec<&
 }
 
 /// Who waits for whom, among those that are known.
-fn edges<'a>(order: &BTreeMap<&'a str, Order<'a>>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+fn edges<'a>(order: &BTreeMap<&'a str, &'a Order>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let known = |name: &String| order.get_key_value(name.as_str()).map(|(name, _)| *name);
     for (service, order) in order {
@@ -70,8 +65,10 @@ mod tests {
 
     fn circles(order: &[(&'static str, &[&str], &[&str])]) -> Vec<String> {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let order: Vec<_> = order.iter().map(|(name, after, before)| (*name, owned(after), owned(before))).collect();
-        let order = order.iter().map(|(name, after, before)| (*name, Order { after, before })).collect();
+        let order =
+            order.iter().map(|(name, after, before)| (*name, Order { after: owned(after), before: owned(before) }));
+        let order: Vec<_> = order.collect();
+        let order = order.iter().map(|(name, order)| (*name, order)).collect();
         find(&order).into_values().map(|circle| circle.join(" ")).collect()
     }
 

@@ -5,6 +5,7 @@
 
 mod circles;
 mod follow;
+mod late;
 mod quadlets;
 mod resolve;
 mod update;
@@ -12,12 +13,12 @@ mod update;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use quadlets::Rendered;
+pub use late::Late;
 pub use resolve::{FileVerdict, Inputs, Resolution, Ruling, resolve, resolve_again};
 pub use update::UpdatePolicy;
 
 use crate::host::{Host, MachineId};
-use crate::quadlet::preparation;
+use crate::quadlet::{Translation, preparation};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, UnitType, syntax};
 
@@ -69,12 +70,12 @@ pub struct Desired {
     pub files: Vec<RenderedFile>,
     /// What the supervisor works from, if the unit comes from a Quadlet file.
     pub spec: Option<Arc<[u8]>>,
-    /// Of `files` and `spec`: the same digest, the same installation.
-    pub digest: Digest,
-    /// Of `files` alone: the same digest, nothing new for systemd.
-    pub text_digest: Digest,
-    /// What planning compares.
-    pub facts: Arc<Facts>,
+    /// Of what can matter to the running process: [`Facts::run`].
+    pub run: Digest,
+    /// See [`Desired::digest`].
+    pub digests: Late<Digests>,
+    /// See [`Desired::facts`].
+    pub facts: Late<Arc<Facts>>,
     /// How far it goes.
     pub target: TargetState,
     /// The files that it follows.
@@ -94,12 +95,13 @@ impl Desired {
             is_private: unit.file.is_private,
         };
         let follow = follow::of_service(unit, host).map(Arc::new);
-        Self { follow, ..Self::of_files(unit, &unit.drop_ins, host, vec![unit_file], None, unit.facts.clone(), target) }
+        let facts = Late::known(unit.facts.clone());
+        let run = unit.facts.run;
+        Self { follow, facts, ..Self::of_files(unit, &unit.drop_ins, host, vec![unit_file], None, run, target) }
     }
 
     /// The service of a Quadlet file.
-    fn of_quadlet(unit: &Unit, rendered: &Rendered, host: &Host, target: TargetState) -> Self {
-        let translation = &rendered.translation;
+    fn of_quadlet(unit: &Unit, translation: &Translation, host: &Host, target: TargetState) -> Self {
         // Whoever may not read the source may not read what was made of it.
         let is_private = unit.drop_ins.iter().chain([&unit.file]).any(|file| file.is_private);
         let slice = translation.slice.iter().map(|(name, text)| (name.clone(), text.clone()));
@@ -107,10 +109,7 @@ impl Desired {
         let made = made.map(|(path, text)| RenderedFile { path, text, is_private }).collect();
         let spec = Some(translation.spec.clone());
         let follow = translation.follow.clone();
-        Self {
-            follow,
-            ..Self::of_files(unit, &unit.service_drop_ins, host, made, spec, rendered.facts.clone(), target)
-        }
+        Self { follow, ..Self::of_files(unit, &unit.service_drop_ins, host, made, spec, translation.run, target) }
     }
 
     fn of_files(
@@ -119,24 +118,26 @@ impl Desired {
         host: &Host,
         own: Vec<RenderedFile>,
         spec: Option<Arc<[u8]>>,
-        facts: Arc<Facts>,
+        run: Digest,
         target: TargetState,
     ) -> Self {
         let name = unit.runs_as().clone();
-        let folder = format!("{name}.d");
         let source = unit.file.path.clone();
-        let mut files = vec![RenderedFile {
-            path: format!("{folder}/{MARK_FILE_NAME}"),
-            text: mark(&source, &host.machine_id).into_bytes().into(),
+        let drop_in = |file_name: &str| [name.as_str(), ".d/", file_name].concat();
+        let mark = RenderedFile {
+            path: drop_in(MARK_FILE_NAME),
+            text: mark(&source, &host.machine_id).as_bytes().into(),
             is_private: false,
-        }];
-        files.extend(drop_ins.iter().map(|drop_in| RenderedFile {
-            path: format!("{folder}/{}", drop_in.file_name()),
-            text: drop_in.text.clone(),
-            is_private: drop_in.is_private,
-        }));
+        };
+        let drop_ins = drop_ins.iter().map(|file| RenderedFile {
+            path: drop_in(file.file_name()),
+            text: file.text.clone(),
+            is_private: file.is_private,
+        });
+        let mut files = Vec::with_capacity(1 + drop_ins.len() + own.len());
+        files.push(mark);
+        files.extend(drop_ins);
         files.extend(own);
-        let (digest, text_digest) = digests(&files, spec.as_deref());
         let update = UpdatePolicy::of(&unit.policy);
         let texts = [&unit.file].into_iter().chain(&unit.drop_ins).chain(&unit.service_drop_ins).cloned().collect();
         Self {
@@ -145,9 +146,9 @@ impl Desired {
             texts,
             files,
             spec,
-            digest,
-            text_digest,
-            facts,
+            run,
+            digests: Late::default(),
+            facts: Late::default(),
             target,
             follow: None,
             update,
@@ -171,10 +172,40 @@ impl Desired {
     }
 
     /// Whether it was rendered from this very translation; another one has other drop-ins, too.
-    fn is_of_translation(&self, unit: &Unit, rendered: &Rendered, target: TargetState) -> bool {
-        let spec = &rendered.translation.spec;
-        let is_same = self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, spec));
+    fn is_of_translation(&self, unit: &Unit, translation: &Translation, target: TargetState) -> bool {
+        let is_same = self.spec.as_ref().is_some_and(|own| Arc::ptr_eq(own, &translation.spec));
         is_same && self.target == target && self.source == unit.file.path
+    }
+
+    /// Of `files` and `spec`: the same digest, the same installation.
+    pub fn digest(&self) -> Digest {
+        self.digests().whole
+    }
+
+    /// Of `files` alone: the same digest, nothing new for systemd.
+    pub fn text_digest(&self) -> Digest {
+        self.digests().text
+    }
+
+    fn digests(&self) -> &Digests {
+        self.digests.get(|| {
+            let files = self.files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private));
+            let text = digest_of(files);
+            Digests { whole: digest_with_spec(text, self.spec.as_deref()), text }
+        })
+    }
+
+    /// What planning compares.
+    pub fn facts(&self) -> &Arc<Facts> {
+        self.facts.get(|| {
+            let drop_ins = self.drop_ins().map(|file| &file.text);
+            facts(self.run, &self.name, self.files.last().map(|file| &file.text).into_iter().chain(drop_ins)).into()
+        })
+    }
+
+    /// Its files below `NAME.d`, less the mark.
+    fn drop_ins(&self) -> impl Iterator<Item = &RenderedFile> {
+        self.files.iter().skip(1).filter(|file| file.path.contains('/'))
     }
 
     /// Whether it is to be started at all; a template never is.
@@ -201,10 +232,8 @@ impl Desired {
     /// The name and the text of the service that prepares it.
     pub fn preparation(&self) -> Option<(String, String)> {
         let unit_type = self.source_type().filter(|unit_type| preparation::is_prepared(*unit_type))?;
-        let id = preparation::id(&self.name, self.digest);
-        let mark = format!("{}.d/{MARK_FILE_NAME}", self.name);
-        let drop_ins = self.files.iter().filter(|file| file.path.contains('/') && file.path != mark);
-        let texts = std::iter::once(self.text()).chain(drop_ins.map(|file| &*file.text));
+        let id = preparation::id(&self.name, self.digest());
+        let texts = std::iter::once(self.text()).chain(self.drop_ins().map(|file| &*file.text));
         Some((preparation::service_name(&id), preparation::text(&self.name, unit_type, &id, texts)?))
     }
 
@@ -214,10 +243,17 @@ impl Desired {
     }
 }
 
-/// [`Desired::digest`] and [`Desired::text_digest`].
-pub fn digests(files: &[RenderedFile], spec: Option<&[u8]>) -> (Digest, Digest) {
-    let text_digest = digest_of(files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private)));
-    (digest_with_spec(text_digest, spec), text_digest)
+/// The digests of an installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Digests {
+    whole: Digest,
+    text: Digest,
+}
+
+/// The facts of a service: its text, then its drop-ins.
+fn facts<'a>(run: Digest, service: &UnitName, texts: impl Iterator<Item = &'a Arc<[u8]>>) -> Facts {
+    let files: Vec<_> = texts.map(|text| syntax::parse(text).0).collect();
+    Facts::with_run(run, service, &files.iter().collect::<Vec<_>>())
 }
 
 /// The digest of an installation: paths, bytes and whether they are private, in any order.
@@ -241,11 +277,21 @@ const MARK_SOURCE: &str = "Source";
 
 /// The text of the mark: it names the source file, and a condition keeps a cloned disk from starting its twin's units.
 pub fn mark(source: &Path, machine_id: &MachineId) -> String {
-    let source = source.display();
-    format!(
-        "# Installed by sculler from {source}\n# Change that file, not this one.\n[Unit]\nConditionHost={machine_id}\n\n\
-         [{MARK_SECTION}]\n{MARK_SOURCE}={source}\n"
-    )
+    let source = &source.to_string_lossy();
+    [
+        "# Installed by sculler from ",
+        source,
+        "\n# Change that file, not this one.\n[Unit]\nConditionHost=",
+        machine_id.as_str(),
+        "\n\n[",
+        MARK_SECTION,
+        "]\n",
+        MARK_SOURCE,
+        "=",
+        source,
+        "\n",
+    ]
+    .concat()
 }
 
 /// The source file that a mark names; `None` if the text is no mark.

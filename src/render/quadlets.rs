@@ -3,6 +3,7 @@
 //! A file that cannot be translated makes those that name it invalid in turn, so that this goes on until nothing
 //! changes. What was translated before is kept for as long as neither the file nor an answer about others changes.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::circles;
 use super::resolve::Ruling;
 use crate::host::{Host, Platform};
 use crate::quadlet::{self, Asked, Context, Merged, Other, Others, Resource, Translation, names, resource};
-use crate::unit::{Facts, Finding, TextFile, Unit, UnitName, UnitType, parse};
+use crate::unit::{Finding, Unit, UnitName, UnitType};
 
 /// Translations of a pass, by the names of the files.
 #[derive(Debug, Default)]
@@ -27,29 +28,17 @@ pub struct Quadlets {
 #[derive(Debug)]
 pub struct Translated {
     pub unit: Arc<Unit>,
-    resource: Option<Resource>,
     asked: Asked,
-    result: Option<Rendered>,
+    result: Option<Arc<Translation>>,
     /// What is wrong or odd in it on this host.
     pub findings: Vec<Finding>,
     /// Whether something that is not in its answers makes it invalid: next time it may not be there.
     is_refused: bool,
 }
 
-/// What a file became.
-#[derive(Debug, Clone)]
-pub struct Rendered {
-    pub translation: Arc<Translation>,
-    /// Of the service with its drop-ins, less what the container is.
-    pub facts: Arc<Facts>,
-    /// The services that it starts after, and those that it starts before.
-    pub after: Vec<String>,
-    pub before: Vec<String>,
-}
-
 impl Translated {
     /// What it became, if it is valid.
-    pub fn rendered(&self) -> Option<&Rendered> {
+    pub fn translation(&self) -> Option<&Arc<Translation>> {
         self.result.as_ref()
     }
 }
@@ -97,8 +86,8 @@ impl Quadlets {
     }
 
     /// Everything that could be translated, instances that only others name among them.
-    pub fn valid(&self) -> impl Iterator<Item = (&Translated, &Rendered)> {
-        self.known.values().filter_map(|translated| Some((&**translated, translated.rendered()?)))
+    pub fn valid(&self) -> impl Iterator<Item = (&Translated, &Arc<Translation>)> {
+        self.known.values().filter_map(|translated| Some((&**translated, translated.translation()?)))
     }
 }
 
@@ -121,10 +110,16 @@ struct Work<'a> {
     host: &'a Host,
     platform: &'a Platform,
     known: &'a BTreeMap<UnitName, Arc<Translated>>,
-    /// The files, and what they make; `None` if that cannot be said.
-    taken: BTreeMap<UnitName, (Arc<Unit>, Option<Resource>)>,
+    taken: BTreeMap<UnitName, Taken>,
     /// Files that cannot be used, with the errors that are not in their translations.
     broken: BTreeMap<UnitName, Vec<Finding>>,
+}
+
+/// A file of this host.
+struct Taken {
+    unit: Arc<Unit>,
+    /// What it makes, once somebody has asked; `None` if that cannot be said.
+    resource: OnceCell<Option<Resource>>,
 }
 
 impl Work<'_> {
@@ -134,9 +129,7 @@ impl Work<'_> {
         installed: &BTreeMap<UnitName, PathBuf>,
     ) -> BTreeMap<UnitName, Arc<Translated>> {
         let mut open: BTreeSet<UnitName> = BTreeSet::new();
-        // Volumes may name images, whose names have to be known then.
-        let (volumes, others): (Vec<_>, Vec<_>) = units.partition(|unit| unit.name.unit_type() == UnitType::Volume);
-        for unit in others.into_iter().chain(volumes) {
+        for unit in units {
             open.insert(unit.name.clone());
             self.take(unit);
         }
@@ -168,11 +161,7 @@ impl Work<'_> {
     }
 
     fn take(&mut self, unit: Arc<Unit>) {
-        let known = self.known.get(&unit.name).filter(|known| known.unit.is_same(&unit));
-        // What names no others cannot have changed.
-        let resource = known.and_then(|known| known.resource.clone()).filter(|resource| resource.image.is_none());
-        let resource = resource.or_else(|| self.resource(&unit));
-        self.taken.insert(unit.name.clone(), (unit, resource));
+        self.taken.insert(unit.name.clone(), Taken { unit, resource: OnceCell::new() });
     }
 
     fn resource(&self, unit: &Unit) -> Option<Resource> {
@@ -182,15 +171,9 @@ impl Work<'_> {
     }
 
     fn translate(&self, name: &UnitName) -> Arc<Translated> {
-        let (unit, resource) = match self.taken.get(name) {
-            Some((unit, resource)) => (unit, resource),
-            None => unreachable!("only taken files are open"),
-        };
+        let Some(Taken { unit, .. }) = self.taken.get(name) else { unreachable!("only taken files are open") };
         let others = Others::asking(|name| self.find(name));
-        let known = self
-            .known
-            .get(name)
-            .filter(|known| known.unit.is_same(unit) && known.resource == *resource && !known.is_refused);
+        let known = self.known.get(name).filter(|known| known.unit.is_same(unit) && !known.is_refused);
         let more = self.broken.get(name).filter(|findings| !findings.is_empty());
         if let Some(known) = known.filter(|_| more.is_none())
             && known.asked.iter().all(|(name, answer)| others.find(name) == *answer)
@@ -208,9 +191,8 @@ impl Work<'_> {
             findings.retain(|finding| !finding.is_error());
             findings.extend(more.iter().cloned());
         }
-        let result = translation.filter(|_| more.is_none()).map(|translation| rendered(unit, translation));
-        let (unit, resource) = (unit.clone(), resource.clone());
-        Arc::new(Translated { unit, resource, asked, result, findings, is_refused: more.is_some() })
+        let result = translation.filter(|_| more.is_none()).map(Arc::new);
+        Arc::new(Translated { unit: unit.clone(), asked, result, findings, is_refused: more.is_some() })
     }
 
     /// What a file is to others.
@@ -219,9 +201,11 @@ impl Work<'_> {
         if self.broken.contains_key(&name) {
             return Some(Other::Unusable("it is invalid itself".to_owned()));
         }
-        if let Some((_, resource)) = self.taken.get(&name) {
+        if let Some(Taken { unit, resource }) = self.taken.get(&name) {
             let unusable = || Other::Unusable("it is invalid itself".to_owned());
-            return Some(resource.clone().map_or_else(unusable, Other::Taken));
+            // A volume may ask for an image, and nothing asks for more
+            let resource = resource.get_or_init(|| self.resource(unit)).clone();
+            return Some(resource.map_or_else(unusable, Other::Taken));
         }
         if let Some(index) = self.places.get(&name) {
             return Some(Other::Unusable(match &self.rulings[*index] {
@@ -242,7 +226,7 @@ impl Work<'_> {
 
     /// An instance that has no file of its own.
     fn instance(&self, name: &UnitName, template: &UnitName) -> Option<Arc<Unit>> {
-        let (template, _) = self.taken.get(template)?;
+        let Taken { unit: template, .. } = self.taken.get(template)?;
         let unit = Unit::read(name.clone(), template.file.clone(), template.drop_ins.clone());
         let drop_ins = template.service_drop_ins.clone();
         Some(Arc::new(quadlet::complete(unit, |_| drop_ins.clone())))
@@ -262,11 +246,11 @@ impl Work<'_> {
         done: &BTreeMap<UnitName, Arc<Translated>>,
         installed: &BTreeMap<UnitName, PathBuf>,
     ) -> BTreeMap<UnitName, Vec<Finding>> {
-        let valid = || done.values().filter_map(|t| Some((t, t.rendered()?)));
+        let valid = || done.values().filter_map(|t| Some((t, t.translation()?)));
         let mut refused = BTreeMap::new();
         let mut by_name: HashMap<(UnitType, &str), Vec<&Arc<Unit>>> = HashMap::new();
-        for (translated, rendered) in valid() {
-            if let Some(resource) = &rendered.translation.resource {
+        for (translated, translation) in valid() {
+            if let Some(resource) = &translation.resource {
                 let key = (translated.unit.name.unit_type(), resource.as_str());
                 by_name.entry(key).or_default().push(&translated.unit);
             }
@@ -280,23 +264,17 @@ impl Work<'_> {
             .filter(|unit| unit.name.unit_type() == UnitType::Slice)
             .map(|unit| unit.name.as_str())
             .collect();
-        for (translated, rendered) in valid() {
-            if let Some((slice, _)) = rendered.translation.slice.as_ref().filter(|(slice, _)| slices.contains(&**slice))
-            {
+        for (translated, translation) in valid() {
+            if let Some((slice, _)) = translation.slice.as_ref().filter(|(slice, _)| slices.contains(&**slice)) {
                 let message = format!("its limits go into {slice}, which is a file of its own; rename that one");
                 refused.entry(translated.unit.name.clone()).or_insert(vec![translated.unit.finding(&message)]);
             }
         }
-        let order: BTreeMap<&str, circles::Order<'_>> = valid()
-            .map(|(_, rendered)| {
-                let Rendered { translation, after, before, .. } = rendered;
-                (translation.service.as_str(), circles::Order { after, before })
-            })
-            .collect();
+        let order = valid().map(|(_, translation)| (translation.service.as_str(), &translation.order)).collect();
         let in_circles = circles::find(&order);
         if !in_circles.is_empty() {
-            for (translated, rendered) in valid() {
-                if let Some(circle) = in_circles.get(rendered.translation.service.as_str()) {
+            for (translated, translation) in valid() {
+                if let Some(circle) = in_circles.get(translation.service.as_str()) {
                     let message = format!(
                         "it waits for itself: {}; take one of these dependencies out",
                         circle.join(", which waits for ")
@@ -339,12 +317,4 @@ fn doubled(
         refused.insert(unit.name.clone(), vec![unit.finding(&message)]);
     }
     refused
-}
-
-fn rendered(unit: &Unit, translation: Translation) -> Rendered {
-    let mut files = vec![parse(&translation.text).0];
-    let (after, before) = (files[0].words("Unit", "After"), files[0].words("Unit", "Before"));
-    files.extend(unit.service_drop_ins.iter().map(|file: &Arc<TextFile>| parse(&file.text).0));
-    let facts = Arc::new(Facts::with_run(translation.run, &translation.service, &files.iter().collect::<Vec<_>>()));
-    Rendered { translation: Arc::new(translation), facts, after, before }
 }

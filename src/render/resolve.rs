@@ -8,7 +8,7 @@ use super::quadlets::Quadlets;
 use super::{Desired, TargetState};
 use crate::host::{Host, Platform};
 use crate::select::{self, Candidate, Unplaced, Verdict};
-use crate::unit::{Facts, Finding, Unit, UnitName};
+use crate::unit::{Finding, Unit, UnitName};
 
 /// What the unit directory means for this host.
 #[derive(Debug, Default)]
@@ -157,7 +157,7 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
     let mut resolution = Resolution::default();
     for unit in &plain {
         let wanted = targets.get(&unit.name).copied().unwrap_or(TargetState::Launched);
-        let target = wanted.min_by_kind(&unit.name, &unit.facts, &triggered);
+        let target = wanted.min_by_kind(&unit.name, || unit.facts.install.is_some(), &triggered);
         if target != TargetState::Inactive {
             let known = before.of_file(&unit.name).filter(|desired| desired.is_of(unit, target));
             let desired = known.cloned().unwrap_or_else(|| Arc::new(Desired::new(unit, host, target)));
@@ -165,17 +165,19 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
         }
     }
     let own_files: HashSet<&UnitName> = units.iter().map(|unit| &unit.name).collect();
-    for (translated, rendered) in quadlets.valid() {
+    for (translated, translation) in quadlets.valid() {
         let unit = &translated.unit;
-        let name = &rendered.translation.service;
+        let name = &translation.service;
         // An instance that only another file names is started by that one.
         let wanted = if own_files.contains(&unit.name) { TargetState::Launched } else { TargetState::Loaded };
         let wanted = targets.get(name).copied().unwrap_or(wanted);
-        let target = wanted.min_by_kind(name, &rendered.facts, &triggered);
+        let texts = || [&translation.text].into_iter().chain(unit.service_drop_ins.iter().map(|file| &file.text));
+        let is_enabled = || super::facts(translation.run, name, texts()).install.is_some();
+        let target = wanted.min_by_kind(name, is_enabled, &triggered);
         if target != TargetState::Inactive && !name.is_template() {
-            let known = before.of_file(name).filter(|known| known.is_of_translation(unit, rendered, target));
+            let known = before.of_file(name).filter(|known| known.is_of_translation(unit, translation, target));
             let desired = known.cloned();
-            let new = || Arc::new(Desired::of_quadlet(unit, rendered, host, target));
+            let new = || Arc::new(Desired::of_quadlet(unit, translation, host, target));
             resolution.desired.insert(name.clone(), desired.unwrap_or_else(new));
         }
     }
@@ -202,8 +204,8 @@ pub fn resolve_again(before: &Resolution, units: &[Arc<Unit>], inputs: &Inputs<'
 
 impl TargetState {
     /// A template is never started, and a service that its timer, socket or path starts waits for it.
-    fn min_by_kind(self, name: &UnitName, facts: &Facts, triggered: &HashSet<&str>) -> Self {
-        let waits = facts.install.is_none() && triggered.contains(name.as_str());
+    fn min_by_kind(self, name: &UnitName, is_enabled: impl FnOnce() -> bool, triggered: &HashSet<&str>) -> Self {
+        let waits = triggered.contains(name.as_str()) && !is_enabled();
         if self == Self::Launched && (name.is_template() || waits) { Self::Loaded } else { self }
     }
 }

@@ -13,7 +13,7 @@ use super::memory::RecordFiles;
 use crate::files;
 use crate::quadlet::Spec;
 use crate::quadlet::spec::{PullPolicy, Request};
-use crate::render::{self, Desired, RenderedFile, TargetState, UpdatePolicy};
+use crate::render::{Desired, Late, RenderedFile, TargetState, UpdatePolicy};
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName};
 
 /// A version that started and stayed up.
@@ -70,7 +70,7 @@ impl Good {
         let file =
             |file: &RenderedFile| File { path: file.path.clone(), text: text(&file.text), is_private: file.is_private };
         Self {
-            run: desired.facts.run,
+            run: desired.run,
             time: 0.0,
             source: desired.source.clone(),
             files: desired.files.iter().map(file).collect(),
@@ -125,7 +125,6 @@ impl Good {
         let texts =
             self.files.iter().map(|file| (file.path.clone(), (file.text.clone().into_bytes(), file.is_private)));
         let facts = Facts { run: self.run, ..installed::facts(name, &texts.collect()) };
-        let (digest, text_digest) = render::digests(&files, spec.as_deref());
         let (name, source, update) = (name.clone(), self.source.clone(), UpdatePolicy::default());
         Desired {
             name,
@@ -133,9 +132,9 @@ impl Good {
             texts: Vec::new(),
             files,
             spec,
-            digest,
-            text_digest,
-            facts: facts.into(),
+            run: self.run,
+            digests: Late::default(),
+            facts: Late::known(facts.into()),
             target,
             follow: None,
             update,

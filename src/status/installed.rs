@@ -36,11 +36,11 @@ impl Installed {
         Self {
             folder: folder.to_owned(),
             source: desired.source.clone(),
-            digest: desired.digest,
-            text_digest: desired.text_digest,
+            digest: desired.digest(),
+            text_digest: desired.text_digest(),
             is_quadlet: desired.spec.is_some(),
             lacks_spec: false,
-            facts: desired.facts.clone(),
+            facts: desired.facts().clone(),
         }
     }
 }

@@ -14,6 +14,9 @@ use super::systemd_keys;
 #[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
 
+/// Of the length that goes before each part.
+const LENGTH: usize = size_of::<u64>();
+
 impl Digest {
     /// The digest of a sequence of parts; where one part ends matters.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
@@ -22,18 +25,19 @@ impl Digest {
         let mut buffer = [0; 1024];
         let mut filled = 0;
         for part in parts {
-            let length = (part.len() as u64).to_le_bytes();
-            for bytes in [length.as_slice(), part] {
-                if filled + bytes.len() > buffer.len() {
-                    hasher.update(&buffer[..filled]);
-                    filled = 0;
-                }
-                if bytes.len() > buffer.len() {
-                    hasher.update(bytes);
-                } else {
-                    buffer[filled..filled + bytes.len()].copy_from_slice(bytes);
-                    filled += bytes.len();
-                }
+            if filled + LENGTH + part.len() > buffer.len() {
+                hasher.update(&buffer[..filled]);
+                filled = 0;
+            }
+            buffer[filled..filled + LENGTH].copy_from_slice(&(part.len() as u64).to_le_bytes());
+            filled += LENGTH;
+            if filled + part.len() > buffer.len() {
+                hasher.update(&buffer[..filled]);
+                hasher.update(part);
+                filled = 0;
+            } else {
+                buffer[filled..filled + part.len()].copy_from_slice(part);
+                filled += part.len();
             }
         }
         hasher.update(&buffer[..filled]);

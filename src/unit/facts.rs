@@ -25,10 +25,22 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out.
+    /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out. Of a Quadlet file there is
+    /// nothing but `run` and `default_instance`: the rest is its service's.
     pub fn of(name: &UnitName, files: &[&UnitFile]) -> Self {
-        let run = if name.unit_type().is_quadlet() { digest::quadlet_run_digest } else { digest::run_digest };
-        Self::with_run(run(files), name, files)
+        if !name.unit_type().is_quadlet() {
+            return Self::with_run(digest::run_digest(files), name, files);
+        }
+        let run = digest::quadlet_run_digest(files);
+        Self {
+            run,
+            stop: run,
+            install: None,
+            aliases: Vec::new(),
+            also: Vec::new(),
+            triggers: None,
+            default_instance: default_instance(name, files),
+        }
     }
 
     /// The same of files that do not say what matters to the running process.
@@ -51,8 +63,11 @@ impl Facts {
 
 /// systemd.unit(5); an empty value takes back what was said before.
 fn default_instance(name: &UnitName, files: &[&UnitFile]) -> Option<String> {
+    if !name.is_template() {
+        return None;
+    }
     let said = files.iter().rev().find_map(|file| file.last("Install", "DefaultInstance"))?;
-    (name.is_template() && !said.value.is_empty()).then(|| said.value.to_owned())
+    (!said.value.is_empty()).then(|| said.value.to_owned())
 }
 
 /// `Unit=` of a `.timer` or `.path` and `Service=` of a `.socket`, else the service of the same name

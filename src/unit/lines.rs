@@ -43,6 +43,8 @@ pub(super) fn logical_lines<'a>(
     diagnostics: &mut Vec<Diagnostic>,
     mut each: impl FnMut(&Line<'a>, &mut Vec<Diagnostic>),
 ) {
+    // Most files are good text; then no line has to be looked at for that.
+    let whole = str::from_utf8(bytes).ok().filter(|_| !bytes.contains(&0));
     let mut pending: Option<Line<'a>> = None;
     let mut mark_seen = false;
     let mut last = 0;
@@ -54,11 +56,16 @@ pub(super) fn logical_lines<'a>(
             pending = None;
             continue;
         }
-        report_nul(line.bytes, number, diagnostics);
+        if whole.is_none() {
+            report_nul(line.bytes, number, diagnostics);
+        }
         if is_comment(line.bytes) {
             continue;
         }
-        let mut text = decode(line.bytes, number, diagnostics);
+        let mut text = match whole.and_then(|whole| whole.get(line.start..line.start + line.bytes.len())) {
+            Some(text) => Cow::Borrowed(text),
+            None => decode(line.bytes, number, diagnostics),
+        };
         if !mark_seen && text.starts_with(BYTE_ORDER_MARK) {
             mark_seen = true;
             text = Cow::Owned(text[BYTE_ORDER_MARK.len()..].to_owned());
@@ -100,6 +107,8 @@ pub(super) fn logical_lines<'a>(
 }
 
 struct PhysicalLine<'a> {
+    /// Where it begins in the file.
+    start: usize,
     bytes: &'a [u8],
     with_end: usize,
 }
@@ -124,8 +133,9 @@ fn physical_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, PhysicalLine<'_>
             [] => 0,
             _ => 1,
         };
+        let start = bytes.len() - rest.len();
         rest = &tail[end..];
-        Some(PhysicalLine { bytes: line, with_end: length + end })
+        Some(PhysicalLine { start, bytes: line, with_end: length + end })
     })
     .enumerate()
     .map(|(index, line)| (index + 1, line))

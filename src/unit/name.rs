@@ -1,6 +1,7 @@
 //! Names of units (systemd.unit(5); systemd: src/basic/unit-name.c).
 
 use std::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -134,7 +135,8 @@ pub enum NameError {
 /// A valid name: `web.service`, `web@1.service`, `web@.service`, `foo\x2dbar.container`. Ordered as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnitName {
-    text: Box<str>,
+    /// Shared, since a name is kept wherever something is known of the unit.
+    text: Arc<str>,
     unit_type: UnitType,
 }
 

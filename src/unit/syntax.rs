@@ -12,6 +12,9 @@ use super::words::split_words;
 /// How many diagnostics of one file are worth keeping; a file of another kind would bring one per line.
 const DIAGNOSTICS_MAX: usize = 1000;
 
+/// Most lines are longer.
+const ENTRY_LENGTH: usize = 16;
+
 /// A unit file: its sections in their order, a repeated section once per header. It is small, and kept for as long as
 /// somebody may ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +93,9 @@ impl<'a> Section<'a> {
 
 /// Reads a unit file. All errors of a file are reported; what can be read is in the result even then.
 pub fn parse(bytes: &[u8]) -> (UnitFile, Vec<Diagnostic>) {
-    let mut file = UnitFile { text: String::with_capacity(bytes.len()), ..UnitFile::default() };
+    // Of the size that most files come to
+    let entries = Vec::with_capacity(bytes.len() / ENTRY_LENGTH);
+    let mut file = UnitFile { text: String::with_capacity(bytes.len()), entries, sections: Vec::with_capacity(8) };
     let mut diagnostics = Vec::new();
     logical_lines(bytes, &mut diagnostics, |line, diagnostics| parse_line(line, &mut file, diagnostics));
     if diagnostics.len() > DIAGNOSTICS_MAX {
@@ -98,6 +103,7 @@ pub fn parse(bytes: &[u8]) -> (UnitFile, Vec<Diagnostic>) {
         diagnostics.push(Diagnostic::error(0, 0, "too many errors; the rest is not shown"));
     }
     file.text.shrink_to_fit();
+    file.sections.shrink_to_fit();
     file.entries.shrink_to_fit();
     (file, diagnostics)
 }
@@ -230,12 +236,14 @@ impl UnitFile {
 
     /// All sections in their order.
     pub fn sections(&self) -> impl Iterator<Item = Section<'_>> + Clone {
-        let ends = self.sections.iter().skip(1).map(|next| next.entries).chain([self.entries.len()]);
-        self.sections.iter().zip(ends).map(|(section, end)| Section {
-            name: self.text_at(section.name),
-            line: section.line,
-            file: self,
-            entries: self.entries.get(section.entries..end).unwrap_or_default(),
+        self.sections.iter().enumerate().map(|(index, section)| {
+            let end = self.sections.get(index + 1).map_or(self.entries.len(), |next| next.entries);
+            Section {
+                name: self.text_at(section.name),
+                line: section.line,
+                file: self,
+                entries: self.entries.get(section.entries..end).unwrap_or_default(),
+            }
         })
     }
 

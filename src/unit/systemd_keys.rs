@@ -40,6 +40,25 @@ const STARTS: [u16; COUNT + 1] = {
     starts
 };
 
+/// Where the lines of each of [`SECTIONS`] end; they begin where those of the one before end.
+const ENDS: [usize; SECTIONS.len()] = {
+    let (bytes, mut ends, mut section, mut line) = (TABLE.as_bytes(), [0; SECTIONS.len()], 0, 0);
+    while line < COUNT {
+        let (start, name) = (STARTS[line] as usize, SECTIONS[section].as_bytes());
+        let mut index = 0;
+        while index < name.len() && bytes[start + index] == name[index] {
+            index += 1;
+        }
+        if index == name.len() && bytes[start + index] == b'.' {
+            line += 1;
+            ends[section] = line;
+        } else {
+            section += 1;
+        }
+    }
+    ends
+};
+
 /// The sections in the table.
 pub const SECTIONS: [&str; 9] =
     ["Automount", "Install", "Mount", "Path", "Service", "Slice", "Socket", "Timer", "Unit"];
@@ -47,25 +66,17 @@ pub const SECTIONS: [&str; 9] =
 /// The kind of a key's value, in systemd's words (`BOOLEAN`, `SECONDS`, `PATH [ARGUMENT [...]]`, …); `None` if systemd
 /// does not know the key in this section.
 pub fn kind(section: &str, key: &str) -> Option<&'static str> {
-    let line = |index: usize| {
-        let line = TABLE.get(usize::from(STARTS[index])..usize::from(STARTS[index + 1]))?;
-        line.trim_end_matches('\n').split_once('=')
+    let place = SECTIONS.iter().position(|known| *known == section)?;
+    let start = if place == 0 { 0 } else { ENDS[place - 1] };
+    let lines = &STARTS[start..ENDS[place]];
+    // A key ends where it has no more bytes, in the table at its '='.
+    let key_at = |line: u16| {
+        let bytes = &TABLE.as_bytes()[usize::from(line) + section.len() + 1..];
+        bytes.iter().take_while(|byte| **byte != b'=')
     };
-    let wanted = |name: &str| {
-        let (of, name) = name.split_once('.').unwrap_or_default();
-        of.cmp(section).then_with(|| name.cmp(key))
-    };
-    let (mut low, mut high) = (0, COUNT);
-    while low < high {
-        let middle = low.midpoint(high);
-        let (name, kind) = line(middle)?;
-        match wanted(name) {
-            std::cmp::Ordering::Equal => return Some(kind),
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
-        }
-    }
-    None
+    let index = lines.binary_search_by(|line| key_at(*line).cmp(key.as_bytes())).ok()?;
+    let line = TABLE.get(usize::from(lines[index])..usize::from(STARTS[start + index + 1]))?;
+    line.get(section.len() + 1 + key.len() + 1..).map(|kind| kind.trim_end_matches('\n'))
 }
 
 /// Whether systemd knows a section, in whichever type of unit.

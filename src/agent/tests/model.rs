@@ -259,7 +259,7 @@ impl State {
                 self.written.insert(name.clone(), desired.clone());
                 let started = match runs {
                     Some(run) => Started::done(*run),
-                    None => Started::pending(desired.facts.run),
+                    None => Started::pending(desired.run),
                 };
                 self.memory.started.entry(name.clone()).or_insert(started);
                 self.memory.installed.insert(name.clone(), Installed::of(desired, Path::new("")));
@@ -275,7 +275,7 @@ impl State {
                 self.next_job += 1;
                 self.prepared += 1;
                 let id = self.next_job;
-                self.preparing.insert(id, (desired.name.clone(), desired.digest));
+                self.preparing.insert(id, (desired.name.clone(), desired.digest()));
                 if !self.slow.contains(&desired.name) {
                     self.finish_preparation(id);
                 }
@@ -308,7 +308,7 @@ impl State {
             }
             Action::Link { units } => {
                 for desired in units {
-                    self.memory.units.entry(desired.name.clone()).or_default().linked = Some(desired.digest);
+                    self.memory.units.entry(desired.name.clone()).or_default().linked = Some(desired.digest());
                 }
                 return Ok(Done::Outdated);
             }

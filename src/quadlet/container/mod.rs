@@ -307,10 +307,10 @@ impl Translation<'_> {
             return;
         }
         // In GVariant's text format.
-        let service = self.service.as_str().replace('\\', "\\\\");
+        let service = ["[\"", &self.service.as_str().replace('\\', "\\\\"), "\"]"].concat();
         let annotations = &mut self.create.host_config.annotations;
         for property in ["StopPropagatedFrom", "PartOf", "Before"] {
-            annotations.insert(format!("org.systemd.property.{property}"), format!("[\"{service}\"]"));
+            annotations.insert(["org.systemd.property.", property].concat(), service.clone());
         }
         let timeout = self.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
         annotations.insert("org.systemd.property.TimeoutStopSec".into(), timeout.to_string());
@@ -383,18 +383,21 @@ impl Translation<'_> {
 
 /// A path without `.`, `..` and doubled slashes (Go: `path.Clean()`).
 fn clean_path(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
+    let root = usize::from(path.starts_with('/'));
+    let mut clean = String::with_capacity(path.len());
+    clean.push_str(&path[..root]);
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
-        if part != ".." {
-            parts.push(part);
-        } else if parts.last().is_some_and(|last| *last != "..") {
-            parts.pop();
-        } else if !path.starts_with('/') {
-            parts.push(part);
+        let last = clean[root..].rfind('/').map_or(root, |slash| root + slash);
+        if part != ".." || root == 0 && matches!(clean[last..].trim_start_matches('/'), "" | "..") {
+            if clean.len() > root {
+                clean.push('/');
+            }
+            clean.push_str(part);
+        } else {
+            clean.truncate(last);
         }
     }
-    let root = if path.starts_with('/') { "/" } else { "" };
-    format!("{root}{}", parts.join("/"))
+    clean
 }
 
 #[cfg(test)]
@@ -403,9 +406,18 @@ mod tests {
 
     #[test]
     fn paths() {
-        for (path, clean) in
-            [("/a//b/./c/", "/a/b/c"), ("/a/../../b", "/b"), ("a/../b", "b"), ("../a", "../a"), ("/", "/"), ("", "")]
-        {
+        for (path, clean) in [
+            ("/a//b/./c/", "/a/b/c"),
+            ("/a/../../b", "/b"),
+            ("/a/b/../../c/..", "/"),
+            ("a/../b", "b"),
+            ("a/b/..", "a"),
+            ("../a", "../a"),
+            ("../../a/../..", "../../.."),
+            ("/..", "/"),
+            ("/", "/"),
+            ("", ""),
+        ] {
             assert_eq!(clean_path(path), clean, "{path}");
         }
     }
