@@ -30,6 +30,7 @@ pub use request::{Answer, Order, SOCKET, UnitAnswer, UnitOrder, Wish, send};
 pub use run::run;
 
 use crate::config::Settings;
+use crate::docker;
 use crate::host::{Host, Platform};
 use crate::plan::{self, Action, Blocked, Inputs, Plan, Situation};
 use crate::render::{self, Resolution, Ruling};
@@ -212,6 +213,8 @@ impl<W: World> Agent<W> {
             !is_installed && desired.get(unit).is_some_and(|desired| desired.digest() == version)
         });
 
+        let waiting = self.waiting_for_docker(now).await;
+        self.troubles.wait_for_docker(&waiting);
         let jobs = self.jobs.by_unit();
         let holds = |path: &Path| self.look.holds(path);
         let asked = &self.orders.asked;
@@ -248,6 +251,19 @@ impl<W: World> Agent<W> {
         self.follow();
         self.orders_after_pass(&observed, &put_off);
         self.look_again_at(self.troubles.next_retry(Instant::now()));
+    }
+
+    /// What is to be tried again and would start an Engine that somebody stopped, or take that stop back. A start of the
+    /// Engine is a change that the next pass comes from.
+    async fn waiting_for_docker(&mut self, now: Instant) -> BTreeSet<UnitName> {
+        let desired = &self.resolution.desired;
+        let starts_docker = |unit: &UnitName| desired.get(unit).is_some_and(|desired| desired.starts(docker::SERVICE));
+        let mut due: BTreeSet<UnitName> = self.troubles.due(now).filter(|unit| starts_docker(unit)).cloned().collect();
+        due.retain(|unit| !self.orders.asked.contains_key(unit));
+        if due.is_empty() || !self.world.docker_is_stopped().await {
+            return BTreeSet::new();
+        }
+        due
     }
 
     fn follow(&mut self) {

@@ -23,6 +23,8 @@ struct Trouble {
     version: Option<Digest>,
     attempts: u32,
     retry: Option<Instant>,
+    /// Whether the next try waits for somebody to start the Engine.
+    waits_for_docker: bool,
 }
 
 impl Troubles {
@@ -52,7 +54,7 @@ impl Troubles {
         retry: Option<Instant>,
     ) {
         let since = self.0.get(unit).map_or_else(status::seconds_now, |trouble| trouble.since);
-        self.0.insert(unit.clone(), Trouble { message, since, version, attempts, retry });
+        self.0.insert(unit.clone(), Trouble { message, since, version, attempts, retry, waits_for_docker: false });
     }
 
     /// How often something was tried in vain for a unit.
@@ -82,10 +84,22 @@ impl Troubles {
         self.0.retain(|unit, trouble| trouble.version == current(unit));
     }
 
+    /// Of these units, and of no others, the next try waits for somebody to start the Engine.
+    pub fn wait_for_docker(&mut self, units: &BTreeSet<UnitName>) {
+        self.0.iter_mut().for_each(|(unit, trouble)| trouble.waits_for_docker = units.contains(unit));
+    }
+
     /// The units whose next try is not due yet.
     pub fn backing_off(&self, now: Instant) -> BTreeSet<UnitName> {
-        let waiting = self.0.iter().filter(|(_, trouble)| trouble.retry.is_some_and(|retry| retry > now));
+        let is_waiting = |trouble: &Trouble| trouble.waits_for_docker || trouble.retry.is_some_and(|retry| retry > now);
+        let waiting = self.0.iter().filter(|(_, trouble)| is_waiting(trouble));
         waiting.map(|(unit, _)| unit.clone()).collect()
+    }
+
+    /// The units whose next try is due.
+    pub fn due(&self, now: Instant) -> impl Iterator<Item = &UnitName> {
+        let due = self.0.iter().filter(move |(_, trouble)| trouble.retry.is_some_and(|retry| retry <= now));
+        due.map(|(unit, _)| unit)
     }
 
     /// When the next try is due.
@@ -99,7 +113,9 @@ impl Troubles {
         self.0.iter().map(move |(unit, trouble)| {
             let retry_at =
                 trouble.retry.map(|retry| status::seconds_now() + retry.saturating_duration_since(now).as_secs_f64());
-            (unit, status::Trouble { message: trouble.message.clone(), since: trouble.since, retry_at })
+            let Trouble { message, since, waits_for_docker, .. } = trouble;
+            let (message, since, waits_for_docker) = (message.clone(), *since, *waits_for_docker);
+            (unit, status::Trouble { message, since, retry_at, waits_for_docker })
         })
     }
 }

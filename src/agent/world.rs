@@ -73,6 +73,11 @@ pub trait World {
         std::future::ready(Vec::new())
     }
 
+    /// Whether somebody has stopped the Engine, or is about to.
+    fn docker_is_stopped(&mut self) -> impl Future<Output = bool> {
+        std::future::ready(false)
+    }
+
     /// Begins to remove the containers whose service is down; false if the Engine is not up, or it has not ended with the last ones.
     fn remove_orphans(&mut self) -> bool {
         true
@@ -335,6 +340,13 @@ impl World for Host {
             return Vec::new();
         }
         self.records.take_stopped_with_docker()
+    }
+
+    async fn docker_is_stopped(&mut self) -> bool {
+        match self.systemd().await {
+            Ok(systemd) => docker::service_is_stopped_by(&systemd).await,
+            Err(_) => false,
+        }
     }
 
     fn remove_orphans(&mut self) -> bool {

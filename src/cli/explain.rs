@@ -7,6 +7,7 @@ use super::context::{self, Context, Directory};
 use super::status;
 use crate::render::{FileVerdict, Ruling};
 use crate::source::ScanError;
+use crate::status::RecordFiles;
 use crate::systemd::{ActiveState, Process, UnitState};
 use crate::unit::UnitName;
 
@@ -107,9 +108,15 @@ pub fn explain(
     if let Some(trouble) = status.trouble {
         println!("  {} ({} ago)", trouble.message, since(trouble.since));
         match trouble.retry_at {
+            Some(_) if trouble.waits_for_docker => {
+                println!("  it is tried again once Docker is up; run 'systemctl start docker'");
+            }
             Some(_) => println!("  it is tried again by itself"),
             None => println!("  it is not tried again before the file changes; or run 'systemctl start {name}'"),
         }
+    }
+    if RecordFiles::of_host().stopped_with_docker().contains(name) {
+        println!("  it went down with Docker and comes back with it; run 'systemctl start docker'");
     }
     if let Some(event) = context.failed_reload(name) {
         println!("  {} ({} ago)", event.done, since(event.time));

@@ -1,6 +1,6 @@
 //! `sculler status [UNIT…]`
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::process::{Command, ExitCode};
 
 use super::context::{self, Context};
@@ -8,7 +8,7 @@ use super::explain;
 use crate::docker::{self, ServiceState};
 use crate::render::Ruling;
 use crate::source::Problem;
-use crate::status::{RecordFiles, Trouble};
+use crate::status::{RecordFiles, Trouble, UnitStatus};
 use crate::sync::{self, Last};
 use crate::systemd::{ActiveState, Process, Systemd, UnitState};
 use crate::unit::UnitName;
@@ -97,7 +97,9 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 // Whoever started it by hand since has mended what was given up.
                 let is_mended = |trouble: &&Trouble| trouble.retry_at.is_none() && active == Some(ActiveState::Active);
                 let trouble = status.trouble.as_ref().filter(|trouble| !is_mended(trouble));
-                let trouble = trouble.filter(|_| !state.is_some_and(is_between_starts));
+                // Of what waits for Docker it is told with the others.
+                let trouble =
+                    trouble.filter(|trouble| !trouble.waits_for_docker && !state.is_some_and(is_between_starts));
                 let reasons = status.blocked.iter().chain(trouble.map(|trouble| &trouble.message));
                 let says_why = active == Some(ActiveState::Failed) && said(unit).is_some();
                 wrong.extend(reasons.filter(|_| !says_why).map(|reason| format!("{unit}: {reason}")));
@@ -166,12 +168,12 @@ fn troubles(
     let is_docker_down = is_any_down && docker().is_ok_and(|state| state == ServiceState::Down);
     let installed = &context.memory.installed;
     let needs_docker = |unit: &str| installed.iter().any(|(name, of)| name.as_str() == unit && of.is_quadlet);
-    let with_docker = if is_docker_down { stopped_with_docker(states) } else { Vec::new() };
+    let with_docker = if is_docker_down { waiting_for_docker(context, states) } else { BTreeSet::new() };
     if !with_docker.is_empty() {
-        let units = with_docker.join(", ");
+        let units = Vec::from_iter(with_docker.iter().map(String::as_str)).join(", ");
         wrong.push(format!("Docker is down, and with it {units}; run 'systemctl start docker'"));
     }
-    for (unit, state) in states.iter().filter(|(unit, _)| !with_docker.contains(unit)) {
+    for (unit, state) in states.iter().filter(|(unit, _)| !with_docker.contains(*unit)) {
         let process = processes.get(unit).cloned().unwrap_or_default();
         let journal = format!("see 'sculler journal {unit}'");
         match (state.active, process.said()) {
@@ -200,12 +202,14 @@ fn is_between_starts(state: &UnitState) -> bool {
     state.active == ActiveState::Activating && state.sub.starts_with("auto-restart")
 }
 
-/// The containers that were stopped because Docker was.
-fn stopped_with_docker(states: &BTreeMap<String, UnitState>) -> Vec<String> {
-    let is_down = |unit: &UnitName| {
-        let state = states.get(unit.as_str()).map(|state| state.active);
+/// What comes with Docker: containers that were stopped because it was, and starts that are tried again.
+fn waiting_for_docker(context: &Context, states: &BTreeMap<String, UnitState>) -> BTreeSet<String> {
+    let stopped = RecordFiles::of_host().stopped_with_docker().into_iter().map(|unit| unit.to_string());
+    let is_waiting = |status: &UnitStatus| status.trouble.as_ref().is_some_and(|trouble| trouble.waits_for_docker);
+    let agent = context.agent.iter().flat_map(|agent| &agent.units).filter(|(_, status)| is_waiting(status));
+    let is_down = |unit: &String| {
+        let state = states.get(unit).map(|state| state.active);
         matches!(state, Some(ActiveState::Inactive | ActiveState::Failed))
     };
-    let stopped = RecordFiles::of_host().stopped_with_docker().into_iter();
-    stopped.filter(is_down).map(|unit| unit.to_string()).collect()
+    stopped.chain(agent.map(|(unit, _)| unit.clone())).filter(is_down).collect()
 }

@@ -31,8 +31,8 @@ pub use events::{Event, Events};
 pub use images::{ImageInfo, Progress, Pulling};
 pub use resources::{IpamInfo, NetworkInfo, PoolInfo, VolumeInfo};
 pub use service::{
-    SERVICE, ServiceState, service_has_process, service_is_to_stop, service_is_to_stop_by, service_state,
-    service_state_by,
+    SERVICE, ServiceState, service_has_process, service_is_stopped_by, service_is_to_stop, service_is_to_stop_by,
+    service_state, service_state_by,
 };
 pub use upload::{Sent, Upload, Writer, upload};
 

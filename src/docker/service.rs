@@ -55,6 +55,15 @@ pub async fn service_is_to_stop_by(systemd: &Systemd) -> bool {
     states.get(SERVICE).is_some_and(UnitState::is_stopping)
 }
 
+/// Whether somebody's will keeps the Engine down, or is about to: one that failed is not stopped.
+pub async fn service_is_stopped_by(systemd: &Systemd) -> bool {
+    let states = systemd.states(&[SERVICE]).await.unwrap_or_default();
+    states.get(SERVICE).is_some_and(|state| {
+        let is_down = matches!(state.active, ActiveState::Inactive | ActiveState::Deactivating);
+        state.load != LoadState::NotFound && (state.is_stopping() || is_down && state.job.is_none())
+    })
+}
+
 /// Asks systemd.
 pub async fn service_state_by(systemd: &Systemd) -> ServiceState {
     let states = match systemd.states(&[SERVICE]).await {

@@ -213,6 +213,15 @@ impl Desired {
         self.target == TargetState::Launched && !self.name.is_template()
     }
 
+    /// Whether a start of it starts another unit, by its own words. All that is made of Quadlet files starts the Engine.
+    pub fn starts(&self, other: &str) -> bool {
+        let texts = self.drop_ins().map(|file| &*file.text).chain([self.text()]);
+        texts.map(|text| syntax::parse(text).0).any(|file| {
+            let words = ["Requires", "Wants", "BindsTo"].into_iter().flat_map(|key| file.words("Unit", key));
+            words.into_iter().any(|word| word == other)
+        })
+    }
+
     /// The type of the file in the unit directory.
     fn source_type(&self) -> Option<UnitType> {
         self.source.extension().and_then(|suffix| suffix.to_str()).and_then(UnitType::from_suffix)

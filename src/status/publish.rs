@@ -65,6 +65,9 @@ pub struct Trouble {
     pub since: f64,
     /// When it is tried again, in seconds since 1970; `None`: not before the file changes.
     pub retry_at: Option<f64>,
+    /// Whether the next try waits for somebody to start the Engine.
+    #[serde(default)]
+    pub waits_for_docker: bool,
 }
 
 /// Now, in seconds since 1970.

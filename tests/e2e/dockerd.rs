@@ -126,6 +126,40 @@ fn a_start_that_a_stop_of_docker_cuts_off_is_made_with_docker() {
     host.wait_active("slow.service");
 }
 
+#[test]
+fn what_is_tried_again_does_not_take_back_a_stop_of_docker() {
+    let host = Host::boot("stopped").docker().with_agent();
+    host.put(
+        "db.container",
+        &WEB.replace("Pull=missing", "Pull=never").replace("busybox", "nosuch:1").replace("=web", "=db"),
+    );
+    host.put("web.container", &format!("[Unit]\nRequires=db.container\nAfter=db.container\n{WEB}"));
+    for _ in 0..2 {
+        host.wait_until("it is told that web.service is tried again", SOON, || {
+            let status = host.try_sh("sculler status web.service").stdout;
+            status.contains("a unit that it requires did not start") && status.contains("it is tried again by itself")
+        });
+        // "Job for docker.service canceled" otherwise
+        host.sh("systemctl stop docker.service docker.socket");
+        assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
+        // The end of that job wakes the agent, and so does this
+        host.sh("systemctl kill -s HUP sculler");
+        host.settle();
+        assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
+        let status = host.try_sh("sculler status web.service").stdout;
+        // Whether the stop came between two tries or canceled one
+        let is_told = status.contains("it is tried again once Docker is up; run 'systemctl start docker'")
+            || status.contains("it went down with Docker and comes back with it; run 'systemctl start docker'");
+        assert!(is_told, "{status}");
+        let overview = host.try_sh("sculler status").stdout;
+        let is_told = |line: &str| line.contains("Docker is down, and with it") && line.contains("web.service");
+        assert!(overview.lines().any(is_told), "{overview}");
+        host.sh("systemctl reset-failed docker.service docker.socket; systemctl start docker");
+    }
+    host.put("db.container", &WEB.replace("=web", "=db"));
+    host.wait_until("the container runs once what it requires does", SOON, || host.web_runs());
+}
+
 /// Nothing binds a container to its service there.
 #[test]
 fn a_docker_that_hangs_or_is_installed_anew_is_waited_for_on_bookworm() {
