@@ -257,13 +257,25 @@ impl<W: World> Agent<W> {
     /// Engine is a change that the next pass comes from.
     async fn waiting_for_docker(&mut self, now: Instant) -> BTreeSet<UnitName> {
         let desired = &self.resolution.desired;
-        let starts_docker = |unit: &UnitName| desired.get(unit).is_some_and(|desired| desired.starts(docker::SERVICE));
-        let mut due: BTreeSet<UnitName> = self.troubles.due(now).filter(|unit| starts_docker(unit)).cloned().collect();
-        due.retain(|unit| !self.orders.asked.contains_key(unit));
-        if due.is_empty() || !self.world.docker_is_stopped().await {
+        let starts_docker = |unit: &&UnitName| {
+            let desired = desired.get(*unit).filter(|desired| desired.is_launched());
+            !self.orders.asked.contains_key(*unit) && desired.is_some_and(|desired| desired.starts(docker::SERVICE))
+        };
+        // What an agent before this one was to try again has a start that is not over.
+        let started = self.world.memory().started.iter().filter(|(_, started)| !started.is_done());
+        let left: BTreeSet<UnitName> = match self.published {
+            None => started.map(|(unit, _)| unit).filter(starts_docker).cloned().collect(),
+            Some(_) => BTreeSet::new(),
+        };
+        let retried: BTreeSet<UnitName> = self.troubles.retried().filter(starts_docker).chain(&left).cloned().collect();
+        if retried.is_empty() || !self.world.docker_is_stopped().await {
             return BTreeSet::new();
         }
-        due
+        for unit in left {
+            let version = self.resolution.desired.get(&unit).map(|desired| desired.digest());
+            self.troubles.retry(&unit, version, jobs::explain(&unit, "dependency"), now);
+        }
+        retried
     }
 
     fn follow(&mut self) {

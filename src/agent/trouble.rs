@@ -96,10 +96,9 @@ impl Troubles {
         waiting.map(|(unit, _)| unit.clone()).collect()
     }
 
-    /// The units whose next try is due.
-    pub fn due(&self, now: Instant) -> impl Iterator<Item = &UnitName> {
-        let due = self.0.iter().filter(move |(_, trouble)| trouble.retry.is_some_and(|retry| retry <= now));
-        due.map(|(unit, _)| unit)
+    /// The units that are tried again.
+    pub fn retried(&self) -> impl Iterator<Item = &UnitName> {
+        self.0.iter().filter(|(_, trouble)| trouble.retry.is_some()).map(|(unit, _)| unit)
     }
 
     /// When the next try is due.

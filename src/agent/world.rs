@@ -73,7 +73,7 @@ pub trait World {
         std::future::ready(Vec::new())
     }
 
-    /// Whether somebody has stopped the Engine, or is about to.
+    /// Whether the Engine was up and is stopped, or is about to be.
     fn docker_is_stopped(&mut self) -> impl Future<Output = bool> {
         std::future::ready(false)
     }

@@ -105,6 +105,8 @@ pub fn explain(
     if let Some(reason) = status.blocked {
         println!("  {}: {reason}", if status.is_by_hand { "left alone" } else { "refused" });
     }
+    let may_be_down =
+        state.is_none_or(|(state, _)| matches!(state.active, ActiveState::Inactive | ActiveState::Failed));
     if let Some(trouble) = status.trouble {
         println!("  {} ({} ago)", trouble.message, since(trouble.since));
         match trouble.retry_at {
@@ -114,8 +116,7 @@ pub fn explain(
             Some(_) => println!("  it is tried again by itself"),
             None => println!("  it is not tried again before the file changes; or run 'systemctl start {name}'"),
         }
-    }
-    if RecordFiles::of_host().stopped_with_docker().contains(name) {
+    } else if may_be_down && RecordFiles::of_host().stopped_with_docker().contains(name) {
         println!("  it went down with Docker and comes back with it; run 'systemctl start docker'");
     }
     if let Some(event) = context.failed_reload(name) {

@@ -50,7 +50,7 @@ pub struct Render {
 /// So many files are written down in less time than a thread takes to begin.
 const FEW: usize = 32;
 
-/// What is printed of most files is shorter.
+/// What is printed of most files that are taken is shorter.
 const TEXT_SIZE: usize = 6 << 10;
 
 #[derive(Serialize)]
@@ -133,7 +133,8 @@ impl Render {
         resolution: &render::Resolution,
         base: &Path,
     ) -> anyhow::Result<Vec<u8>> {
-        let mut text = Vec::with_capacity(verdicts.len() * TEXT_SIZE);
+        let taken = verdicts.iter().filter(|(verdict, _)| matches!(verdict.ruling, Ruling::Taken { .. }));
+        let mut text = Vec::with_capacity(taken.count() * TEXT_SIZE);
         for (verdict, unit) in verdicts {
             let more = convert::warnings(unit);
             let mut rendered = rendered(verdict, &more, resolution);

@@ -97,9 +97,7 @@ fn overview(context: &Context) -> anyhow::Result<ExitCode> {
                 // Whoever started it by hand since has mended what was given up.
                 let is_mended = |trouble: &&Trouble| trouble.retry_at.is_none() && active == Some(ActiveState::Active);
                 let trouble = status.trouble.as_ref().filter(|trouble| !is_mended(trouble));
-                // Of what waits for Docker it is told with the others.
-                let trouble =
-                    trouble.filter(|trouble| !trouble.waits_for_docker && !state.is_some_and(is_between_starts));
+                let trouble = trouble.filter(|_| !state.is_some_and(is_between_starts));
                 let reasons = status.blocked.iter().chain(trouble.map(|trouble| &trouble.message));
                 let says_why = active == Some(ActiveState::Failed) && said(unit).is_some();
                 wrong.extend(reasons.filter(|_| !says_why).map(|reason| format!("{unit}: {reason}")));

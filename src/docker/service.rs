@@ -55,13 +55,16 @@ pub async fn service_is_to_stop_by(systemd: &Systemd) -> bool {
     states.get(SERVICE).is_some_and(UnitState::is_stopping)
 }
 
-/// Whether somebody's will keeps the Engine down, or is about to: one that failed is not stopped.
+/// Whether the Engine was up and is stopped, or is about to be. One that failed, or was not started since boot, is not: then a
+/// start may bring it up.
 pub async fn service_is_stopped_by(systemd: &Systemd) -> bool {
     let states = systemd.states(&[SERVICE]).await.unwrap_or_default();
-    states.get(SERVICE).is_some_and(|state| {
-        let is_down = matches!(state.active, ActiveState::Inactive | ActiveState::Deactivating);
-        state.load != LoadState::NotFound && (state.is_stopping() || is_down && state.job.is_none())
-    })
+    let Some(state) = states.get(SERVICE) else { return false };
+    let is_down = matches!(state.active, ActiveState::Inactive | ActiveState::Deactivating) && state.job.is_none();
+    state.is_stopping()
+        || is_down
+            && state.load == LoadState::Loaded
+            && systemd.details(SERVICE).await.is_ok_and(|details| details.has_run)
 }
 
 /// Asks systemd.

@@ -46,7 +46,7 @@ pub struct Service {
     pub is_oneshot: bool,
 }
 
-/// The services of `After=` and of `Before=`, without Docker's.
+/// The services of `After=` and of `Before=`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Order {
     pub after: Vec<String>,
@@ -181,8 +181,9 @@ impl Source<'_> {
             // What it staged for the Engine must not outlive a supervisor that was killed, and not restarted.
             *text += "OnFailure=sculler-tidy.service\n";
         }
-        order.after.extend(services().map(str::to_owned));
-        write_words(text, "After", [DOCKER].into_iter().chain(services()));
+        let waits_for = || [DOCKER].into_iter().chain(services());
+        order.after.extend(waits_for().map(str::to_owned));
+        write_words(text, "After", waits_for());
         write_words(text, "RequiresMountsFor", self.needs.paths.iter().map(|path| quoted(path)));
         order
     }

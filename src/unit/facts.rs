@@ -26,7 +26,7 @@ pub struct Facts {
 
 impl Facts {
     /// Reads a unit file and its drop-ins, in systemd's order; what does not parse is left out. Of a Quadlet file there is
-    /// nothing but `run` and `default_instance`: the rest is its service's.
+    /// nothing but `run`, which stands for `stop` too, and `default_instance`: the rest is its service's.
     pub fn of(name: &UnitName, files: &[&UnitFile]) -> Self {
         if !name.unit_type().is_quadlet() {
             return Self::with_run(digest::run_digest(files), name, files);

@@ -145,6 +145,8 @@ fn what_is_tried_again_does_not_take_back_a_stop_of_docker() {
         // The end of that job wakes the agent, and so does this
         host.sh("systemctl kill -s HUP sculler");
         host.settle();
+        host.sh("systemctl restart sculler");
+        host.settle();
         assert_eq!(host.property("docker.service", "ActiveState"), "inactive");
         let status = host.try_sh("sculler status web.service").stdout;
         // Whether the stop came between two tries or canceled one
