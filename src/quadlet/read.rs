@@ -1,7 +1,5 @@
 //! A Quadlet file and its drop-ins → a [`Quadlet`], with what is wrong whatever the host.
 
-use std::collections::BTreeMap;
-
 use super::merged::{Assignment, Assignments, Merged};
 use super::options::{self, Handling, Key, Kind};
 use super::service_keys;
@@ -53,26 +51,18 @@ pub(super) fn sort(findings: &mut [Finding]) {
 fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
     let keys = options::keys(section);
     let assignments = merged.section(section);
-    // Those that something is to be said of, of which most files have none
-    let mut noted = BTreeMap::new();
     for assignment in assignments.iter() {
         let name = assignment.entry.key;
-        match options::find(section, name) {
-            Some(Key { handling: Handling::Field(_) | Handling::Own(_), .. }) => {}
-            Some(key) => {
-                noted.insert(key.name, key);
-            }
-            None => {
-                let near = nearest(name, keys.iter().map(|key| key.name));
-                let message = match near {
-                    Some(_) => format!("unknown key '{name}' in [{section}]{}", suggestion(near)),
-                    None => format!("unknown key '{name}' in [{section}]; remove it ('sculler help keys' lists them)"),
-                };
-                findings.push(assignment.error(message));
-            }
+        if options::find(section, name).is_none() {
+            let near = nearest(name, keys.iter().map(|key| key.name));
+            let message = match near {
+                Some(_) => format!("unknown key '{name}' in [{section}]{}", suggestion(near)),
+                None => format!("unknown key '{name}' in [{section}]; remove it ('sculler help keys' lists them)"),
+            };
+            findings.push(assignment.error(message));
         }
     }
-    for key in noted.into_values() {
+    for key in keys {
         match key.handling {
             Handling::Field(_) | Handling::Own(_) => {}
             Handling::Refused(reason) => findings.extend(

@@ -3,6 +3,7 @@
 //! It says how the supervisor runs and what has to be up before it, and nothing of the container but bind sources and
 //! references to other files: an edit of the container's part alone costs no daemon-reload.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -260,16 +261,10 @@ fn write_entry(text: &mut String, key: &str, value: &str) {
 }
 
 /// An assignment of words, if there are any.
-fn write_words(text: &mut String, key: &str, words: impl Iterator<Item: AsRef<str>>) {
-    for (index, word) in words.enumerate() {
-        match index {
-            0 => text.extend([key, "="]),
-            _ => {
-                text.pop();
-                text.push(' ');
-            }
-        }
-        text.extend([word.as_ref(), "\n"]);
+fn write_words(text: &mut String, key: &str, words: impl Iterator<Item: Borrow<str>>) {
+    let words: Vec<_> = words.collect();
+    if !words.is_empty() {
+        write_entry(text, key, &words.join(" "));
     }
 }
 

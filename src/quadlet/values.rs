@@ -153,14 +153,14 @@ impl<'a> Values<'a> {
         self.expect(key, &[Kind::Command]);
         let assignment = self.assignments.last(key).filter(|found| !found.entry.value.is_empty())?;
         let words = split(assignment, &mut self.findings);
-        let is_some = !words.is_empty();
+        let is_set = !words.is_empty();
         let mut command = Vec::with_capacity(words.len());
         for mut word in words {
             let mut notes = Vec::new();
             self.expander.words(std::mem::take(&mut word.text), &mut command, &mut notes);
             report(&word, notes, &mut self.findings);
         }
-        is_some.then_some((command, assignment))
+        is_set.then_some((command, assignment))
     }
 
     /// `NAME=VALUE` words of all lines; the last one of a name counts. A word without `=` has no value.

@@ -383,21 +383,18 @@ impl Translation<'_> {
 
 /// A path without `.`, `..` and doubled slashes (Go: `path.Clean()`).
 fn clean_path(path: &str) -> String {
-    let root = usize::from(path.starts_with('/'));
-    let mut clean = String::with_capacity(path.len());
-    clean.push_str(&path[..root]);
+    let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
-        let last = clean[root..].rfind('/').map_or(root, |slash| root + slash);
-        if part != ".." || root == 0 && matches!(clean[last..].trim_start_matches('/'), "" | "..") {
-            if clean.len() > root {
-                clean.push('/');
-            }
-            clean.push_str(part);
-        } else {
-            clean.truncate(last);
+        if part != ".." {
+            parts.push(part);
+        } else if parts.last().is_some_and(|last| *last != "..") {
+            parts.pop();
+        } else if !path.starts_with('/') {
+            parts.push(part);
         }
     }
-    clean
+    let root = if path.starts_with('/') { "/" } else { "" };
+    [root, &parts.join("/")].concat()
 }
 
 #[cfg(test)]
