@@ -107,7 +107,7 @@ impl Case {
                 writeln!(report, "\n== {} ({})\n{}", file.path, desired.target.as_str(), text.trim_end()).unwrap();
             }
             let mut spec: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_slice(desired.spec.as_ref().unwrap()).unwrap();
+                serde_json::from_slice(&desired.spec_text().unwrap()).unwrap();
             spec.retain(|_, value| value.is_object());
             writeln!(report, "-- {name}").unwrap();
             for (kind, request) in &spec {

@@ -236,7 +236,7 @@ impl Applier<'_> {
             noted.map_err(|error| record_failure(name, error))?;
         }
         // The service's text may be started from the moment that it is there.
-        self.records.set_spec(name, desired.spec.as_deref()).map_err(|error| record_failure(name, error))?;
+        self.records.set_spec(name, desired.spec_text().as_deref()).map_err(|error| record_failure(name, error))?;
         let was_quadlet = self.memory.installed.get(name).is_some_and(|installed| installed.is_quadlet);
         install::write(self.folder, desired, was_quadlet)?;
         self.memory.installed.insert(name.clone(), Installed::of(desired, self.folder));

@@ -18,7 +18,7 @@ impl Applier<'_> {
     pub(super) async fn prepare(&mut self, desired: &Desired) -> Result<Done, Failure> {
         let Some((name, text)) = desired.preparation() else { return Ok(Done::Finished) };
         self.records
-            .set_next_spec(&desired.name, desired.spec.as_deref())
+            .set_next_spec(&desired.name, desired.spec_text().as_deref())
             .map_err(|error| record_failure(&desired.name, error))?;
         let is_private = desired.files.iter().any(|file| file.is_private);
         let path = unit_file(&name);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::{Applier, Done, Failure, record_failure};
 use crate::docker::{self, Engine, ServiceState};
-use crate::quadlet::Spec;
 use crate::render::Desired;
 use crate::status::{Good, Memory, RecordFiles, Rejected, Trial, UnitRecord, seconds_now};
 use crate::systemd::Systemd;
@@ -172,6 +171,6 @@ async fn engine(systemd: &Systemd, socket: &Path) -> Option<Engine> {
 
 /// The image that a version names.
 fn image_of(desired: &Desired) -> Option<String> {
-    let spec: Spec = serde_json::from_slice(desired.spec.as_deref()?).ok()?;
+    let spec = desired.spec.as_ref()?.read().ok()?;
     spec.container().map(|container| container.image.clone())
 }

@@ -86,10 +86,11 @@ fn installed_files(name: &UnitName, installed: &Installed) -> anyhow::Result<Fil
 /// What a Quadlet file becomes, under the names that it is installed by.
 fn rendered_files(unit: &Unit, desired: &Desired) -> Files {
     let is_mark = |path: &str| path.ends_with(&format!("/{MARK_FILE_NAME}"));
-    let files = desired.files.iter().filter(|file| !is_mark(&file.path)).map(|file| (file.path.clone(), &file.text));
-    let spec = desired.spec.iter().map(|spec| (SPEC.to_owned(), spec));
+    let files =
+        desired.files.iter().filter(|file| !is_mark(&file.path)).map(|file| (file.path.clone(), file.text.to_vec()));
+    let spec = desired.spec_text().into_iter().map(|spec| (SPEC.to_owned(), spec));
     let source = unit.file.path.display();
-    files.chain(spec).map(|(key, text)| (key.clone(), (format!("{source} -> {key}"), text.to_vec()))).collect()
+    files.chain(spec).map(|(key, text)| (key.clone(), (format!("{source} -> {key}"), text))).collect()
 }
 
 /// A unit file and its drop-ins, under the names that they are installed by.

@@ -279,7 +279,7 @@ fn labels(context: &Context) -> Option<Finding> {
     let is_on_host = Path::new("/sys/fs/selinux/enforce").exists();
     let directory = context.directory().ok()?;
     let specs = directory.resolution.desired.values().filter_map(|desired| desired.spec.as_ref());
-    let specs: Vec<_> = specs.filter_map(|spec| serde_json::from_slice(spec).ok()).collect();
+    let specs: Vec<_> = specs.filter_map(|spec| spec.read().ok()).collect();
     let info = is_on_host.then(|| get(&context.settings.docker_socket, "/info")).transpose().ok()?;
     let options = info.as_ref().and_then(|info| info["SecurityOptions"].as_array());
     let is_selinux = |option: &serde_json::Value| option.as_str().is_some_and(|text| text.starts_with("name=selinux"));

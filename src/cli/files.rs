@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
 
-use crate::parallel;
 use crate::source::units::Library;
 use crate::source::{Look, Problem, drop_in_owner};
 use crate::unit::file_kind::{FileKind, file_kind};
@@ -99,16 +100,30 @@ fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
             folder(&drop_ins, &mut files, &mut look)?;
         }
     }
-    let texts = parallel::map(&files, FEW, |path| std::fs::read(path).map(Arc::from));
-    for (path, text) in files.into_iter().zip(texts) {
-        let text = text.with_context(|| format!("{}: cannot be read", path.display()))?;
+    files.sort_unstable();
+    let mut buffer = Vec::new();
+    for path in files {
+        buffer.clear();
+        read_to_end(&path, &mut buffer).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let text = buffer.as_slice().into();
         look.files.insert(path.clone(), Arc::new(TextFile { path, text, is_private: false }));
     }
     Ok(look)
 }
 
-/// So many files are read in less time than a thread takes to begin.
-const FEW: usize = 32;
+/// So much is read at once; most unit files are shorter.
+const PART: usize = 16 << 10;
+
+/// Takes half of the system calls that [`std::fs::read`] takes: nobody asks for a size first.
+fn read_to_end(path: &Path, buffer: &mut Vec<u8>) -> rustix::io::Result<()> {
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    loop {
+        buffer.reserve(PART);
+        if rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(buffer)))? == 0 {
+            return Ok(());
+        }
+    }
+}
 
 /// The unit files in a folder go to `files`, what is wrong with the others to `look`.
 fn folder(path: &Path, files: &mut Vec<PathBuf>, look: &mut Look) -> anyhow::Result<()> {

@@ -88,7 +88,7 @@ fn find(context: &Context, text: &str) -> anyhow::Result<(UnitName, PathBuf, Spe
         bail!("{runs_as} is not run on this host; 'sculler explain {text}' says why");
     };
     let Some(spec) = &desired.spec else { bail!("{runs_as} is neither a volume nor a network of a Quadlet file") };
-    let spec = serde_json::from_slice(spec).with_context(|| format!("what {runs_as} asks for"))?;
+    let spec = spec.read().with_context(|| format!("what {runs_as} asks for"))?;
     Ok((runs_as, desired.source.clone(), spec))
 }
 

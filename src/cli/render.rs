@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -13,10 +12,9 @@ use super::files;
 use crate::config;
 use crate::convert;
 use crate::host::{ApiVersion, Host, MACHINE_ID_FILE, MachineId, Platform, System};
-use crate::parallel;
-use crate::quadlet::{Spec, spec_text};
+use crate::quadlet::spec_text::SpecText;
 use crate::render::{self, FileVerdict, Ruling};
-use crate::unit::{Finding, Unit};
+use crate::unit::Finding;
 
 /// What a host would make of unit files: the verdict, and what systemd gets. Needs no agent, no root and no Docker.
 #[derive(Debug, clap::Args)]
@@ -47,11 +45,8 @@ pub struct Render {
     bundle: bool,
 }
 
-/// So many files are written down in less time than a thread takes to begin.
-const FEW: usize = 32;
-
-/// What is printed of most files that are taken is shorter.
-const TEXT_SIZE: usize = 6 << 10;
+/// So much is written at once.
+const PART: usize = 64 << 10;
 
 #[derive(Serialize)]
 struct Rendered<'a> {
@@ -65,7 +60,7 @@ struct Rendered<'a> {
     unit: Option<Text<'a>>,
     /// `container`, `volume`, `network`, `image` or `build`: what Docker is asked for.
     #[serde(flatten, serialize_with = "request")]
-    spec: Option<&'a [u8]>,
+    spec: Option<&'a SpecText>,
 }
 
 #[derive(Serialize)]
@@ -114,39 +109,29 @@ impl Render {
         );
         let is_valid =
             is_whole && !resolution.verdicts.iter().any(|verdict| matches!(verdict.ruling, Ruling::Invalid { .. }));
-        // There is a verdict for each unit, in their order.
-        let verdicts: Vec<_> = resolution.verdicts.iter().zip(&units).collect();
         let mut out = std::io::stdout().lock();
-        for text in parallel::parts(&verdicts, FEW, |verdicts| self.text(verdicts, &resolution, &base)) {
-            out.write_all(&text?)?;
-        }
-        out.flush()?;
-        // The process is over, which frees them faster
-        std::mem::forget((resolution, units));
-        Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// What is printed of these.
-    fn text(
-        &self,
-        verdicts: &[(&FileVerdict, &Arc<Unit>)],
-        resolution: &render::Resolution,
-        base: &Path,
-    ) -> anyhow::Result<Vec<u8>> {
-        let taken = verdicts.iter().filter(|(verdict, _)| matches!(verdict.ruling, Ruling::Taken { .. }));
-        let mut text = Vec::with_capacity(taken.count() * TEXT_SIZE);
-        for (verdict, unit) in verdicts {
+        let mut text = Vec::with_capacity(2 * PART);
+        // There is a verdict for each unit, in their order.
+        for (verdict, unit) in resolution.verdicts.iter().zip(&units) {
             let more = convert::warnings(unit);
-            let mut rendered = rendered(verdict, &more, resolution);
-            rendered.show_below(base);
+            let mut rendered = rendered(verdict, &more, &resolution);
+            rendered.show_below(&base);
             if self.json {
                 serde_json::to_writer(&mut text, &rendered)?;
                 text.push(b'\n');
             } else {
                 print(&mut text, &rendered)?;
             }
+            if text.len() >= PART {
+                out.write_all(&text)?;
+                text.clear();
+            }
         }
-        Ok(text)
+        out.write_all(&text)?;
+        out.flush()?;
+        // The process is over, which frees them faster
+        std::mem::forget((resolution, units));
+        Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn platform(&self) -> Platform {
@@ -224,9 +209,8 @@ impl Rendered<'_> {
 }
 
 /// What the supervisor works from, less what it says of itself.
-fn request<S: Serializer>(spec: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
-    let spec: Option<Spec> = spec.and_then(|spec| serde_json::from_slice(spec).ok());
-    spec.map(|spec| spec.request).serialize(serializer)
+fn request<S: Serializer>(spec: &Option<&SpecText>, serializer: S) -> Result<S::Ok, S::Error> {
+    spec.and_then(|spec| spec.read().ok()).map(|spec| spec.request).serialize(serializer)
 }
 
 fn place(finding: &Finding) -> Place<'_> {
@@ -238,7 +222,7 @@ fn place(finding: &Finding) -> Place<'_> {
     }
 }
 
-fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
+fn print(out: &mut Vec<u8>, rendered: &Rendered<'_>) -> std::io::Result<()> {
     let file = rendered.file.display();
     writeln!(out, "# {file}: {}: {}", rendered.verdict, rendered.reason)?;
     for (places, kind) in [(&rendered.errors, "error"), (&rendered.warnings, "warning")] {
@@ -252,12 +236,10 @@ fn print(out: &mut impl Write, rendered: &Rendered<'_>) -> std::io::Result<()> {
     {
         writeln!(out, "\n# {path}\n{}", text.trim_end_matches('\n'))?;
     }
-    let spec = rendered.spec.and_then(|spec| std::str::from_utf8(spec).ok());
-    if let Some((kind, lines)) = spec.and_then(spec_text::request) {
+    if let Some(SpecText::Parts { kind, request, .. }) = rendered.spec {
         writeln!(out, "\n# What Docker is asked for: {kind}")?;
-        for line in lines {
-            out.write_all(line.as_bytes())?;
-        }
+        out.extend_from_slice(request);
+        out.push(b'\n');
     }
     writeln!(out)
 }

@@ -58,10 +58,9 @@ fn find(context: &Context, text: &str) -> anyhow::Result<(UnitName, Container)> 
     let name = context::unit_name(text)?;
     let directory = context.directory();
     let runs_as = context::running_name(directory.as_ref(), &name);
-    let of_file =
-        directory.as_ref().ok().and_then(|directory| directory.resolution.desired.get(&runs_as)?.spec.clone());
+    let of_file = directory.as_ref().ok().and_then(|directory| directory.resolution.desired.get(&runs_as)?.spec_text());
     let path = Path::new(config::STATE_DIRECTORY).join("units").join(runs_as.as_str()).join("spec.json");
-    let spec = of_file.or_else(|| std::fs::read(path).ok().map(Into::into));
+    let spec = of_file.or_else(|| std::fs::read(path).ok());
     if let Some(spec) = spec {
         let spec: Spec = serde_json::from_slice(&spec)?;
         return match spec.request {
@@ -78,7 +77,7 @@ fn find(context: &Context, text: &str) -> anyhow::Result<(UnitName, Container)> 
     let to = quadlet::Context { host: &context.host, platform: &context.platform, others: &others };
     let (translation, findings) = quadlet::translate(&unit, &runs_as, &to);
     let spec: Spec = match translation {
-        Some(translation) => serde_json::from_slice(&translation.spec)?,
+        Some(translation) => translation.spec.read()?,
         None => bail!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     };
     match spec.request {

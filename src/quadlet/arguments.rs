@@ -2,10 +2,12 @@
 //! `splitString()` in pkg/systemd/parser/split.go, which follows systemd: src/basic/extract-word.c and
 //! src/basic/escape.c). An empty word is one, as in systemd; Podman 5.4 ends the line there.
 
+use std::borrow::Cow;
+
 /// A word, unquoted and unescaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Argument {
-    pub text: String,
+pub struct Argument<'a> {
+    pub text: Cow<'a, str>,
     /// Where it begins in the value, in bytes.
     pub offset: usize,
 }
@@ -18,8 +20,8 @@ pub struct UnsupportedEscape {
 
 /// The words of a value; a quote that is not closed ends with the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Arguments {
-    pub words: Vec<Argument>,
+pub struct Arguments<'a> {
+    pub words: Vec<Argument<'a>>,
     /// Where a quote was opened that is never closed.
     pub unclosed: Option<usize>,
 }
@@ -27,10 +29,10 @@ pub struct Arguments {
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// Splits at blanks outside of quotes (SplitRelax | SplitUnquote | SplitCUnescape).
-pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
+pub fn split_arguments(value: &str) -> Result<Arguments<'_>, UnsupportedEscape> {
     let is_special = |c: char| BLANKS.contains(&c) || matches!(c, '"' | '\'' | '\\');
     let mut split = Arguments::default();
-    let mut word: Option<(Vec<u8>, usize)> = None;
+    let mut word: Option<Word<'_>> = None;
     let mut quote: Option<(char, usize)> = None;
     let mut offset = 0;
     while let Some(c) = value[offset..].chars().next() {
@@ -40,16 +42,22 @@ pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
             None if BLANKS.contains(&c) => finish(&mut word, &mut split.words)?,
             Some((open, _)) if open == c => quote = None,
             None if matches!(c, '"' | '\'') => {
-                word.get_or_insert_with(|| (Vec::new(), offset));
+                word.get_or_insert(Word { bytes: Cow::default(), offset });
                 quote = Some((c, offset));
             }
             _ => {
-                let (bytes, _) = word.get_or_insert_with(|| (Vec::new(), offset));
+                let Word { bytes, .. } = word.get_or_insert(Word { bytes: Cow::default(), offset });
                 if c != '\\' {
                     next += value[after..].find(is_special).unwrap_or(value.len() - after);
-                    bytes.extend_from_slice(&value.as_bytes()[offset..next]);
+                    let plain = &value.as_bytes()[offset..next];
+                    // Most words are in the value as they are.
+                    if bytes.is_empty() {
+                        *bytes = Cow::Borrowed(plain);
+                    } else {
+                        bytes.to_mut().extend_from_slice(plain);
+                    }
                 } else if after < value.len() {
-                    let length = unescape_one(&value[after..], bytes).ok_or(UnsupportedEscape { offset })?;
+                    let length = unescape_one(&value[after..], bytes.to_mut()).ok_or(UnsupportedEscape { offset })?;
                     next = after + length;
                 }
             }
@@ -61,11 +69,20 @@ pub fn split_arguments(value: &str) -> Result<Arguments, UnsupportedEscape> {
     Ok(split)
 }
 
+/// A word that is being read.
+struct Word<'a> {
+    bytes: Cow<'a, [u8]>,
+    offset: usize,
+}
+
 /// What bytes make no UTF-8 together could not be sent to the Engine.
-fn finish(word: &mut Option<(Vec<u8>, usize)>, words: &mut Vec<Argument>) -> Result<(), UnsupportedEscape> {
-    if let Some((bytes, offset)) = word.take() {
-        let text = String::from_utf8(bytes).map_err(|_| UnsupportedEscape { offset })?;
-        words.push(Argument { text, offset });
+fn finish<'a>(word: &mut Option<Word<'a>>, words: &mut Vec<Argument<'a>>) -> Result<(), UnsupportedEscape> {
+    if let Some(Word { bytes, offset }) = word.take() {
+        let text = match bytes {
+            Cow::Borrowed(bytes) => str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        };
+        words.push(Argument { text: text.ok_or(UnsupportedEscape { offset })?, offset });
     }
     Ok(())
 }
@@ -134,7 +151,7 @@ mod tests {
         for (value, expected) in cases {
             let found = split_arguments(value);
             let found = found.map(|split| split.words.into_iter().map(|word| word.text).collect::<Vec<_>>());
-            let expected = expected.map(|words| words.iter().map(ToString::to_string).collect());
+            let expected = expected.map(|words| words.iter().copied().map(Cow::from).collect());
             assert_eq!(found.map_err(|error| error.offset), expected, "{value:?}");
         }
         assert_eq!(split_arguments("a 'b c").unwrap().unclosed, Some(2));

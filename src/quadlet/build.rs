@@ -1,5 +1,6 @@
 //! `[Build]` → `POST /build` (podman-build.unit(5); podman: pkg/systemd/quadlet/quadlet.go, `ConvertBuild()`).
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::context::Context;
@@ -19,7 +20,7 @@ pub fn translate(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Build> {
-    let mut fields = Fields::new("Build", &quadlet.merged, service, context);
+    let mut fields = Fields::new("Build", quadlet.merged, service, context);
     let translation = build(&mut fields);
     fields.finish(translation, findings)
 }
@@ -33,7 +34,7 @@ fn build(fields: &mut Fields<'_>) -> Option<spec::Build> {
         tags,
         file,
         context,
-        arguments: fields.pairs("BuildArg"),
+        arguments: fields.values_by_name("BuildArg"),
         labels: fields.labels(),
         target: fields.text("Target"),
         pull: pull(fields),
@@ -61,8 +62,8 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
     let Some(directory) = directory else {
         return match file {
             // A Containerfile without a context.
-            Some(file) if is_url(&file.text) => Some((file.text, String::new())),
-            Some(file) if file.text.starts_with('/') => Some((parent(&file.text), file.text)),
+            Some(file) if is_url(&file.text) => Some((file.text.into_owned(), String::new())),
+            Some(file) if file.text.starts_with('/') => Some((parent(&file.text), file.text.into_owned())),
             Some(file) => {
                 let message = "File= is relative to the context, and there is none; add SetWorkingDirectory=unit";
                 fields.report(&file, message);
@@ -78,7 +79,7 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
             }
         };
     };
-    let context = match (directory.text.as_str(), &local_file) {
+    let context = match (&*directory.text, &local_file) {
         ("unit", _) => fields.absolute(""),
         ("file", Some(file)) => parent(&fields.absolute(&file.text)),
         ("file", None) => {
@@ -98,9 +99,9 @@ fn context_and_file(fields: &mut Fields<'_>) -> Option<(String, String)> {
             return None;
         }
         // In a context that is fetched, and in the file's own folder, the path is as written.
-        (Some(_), Some(file)) if is_url(&context) => file.text,
+        (Some(_), Some(file)) if is_url(&context) => file.text.into_owned(),
         (Some(_), Some(file)) if directory.text == "file" => fields.absolute(&file.text),
-        (Some(_), Some(file)) => Path::new(&context).join(&file.text).display().to_string(),
+        (Some(_), Some(file)) => Path::new(&context).join(&*file.text).display().to_string(),
     };
     Some((context, file))
 }
@@ -116,7 +117,7 @@ fn parent(path: &str) -> String {
 /// A boolean or a policy (podman-build(1), `--pull`).
 fn pull(fields: &mut Fields<'_>) -> bool {
     let Some(field) = fields.scalar("Pull") else { return false };
-    match field.text.as_str() {
+    match &*field.text {
         "always" | "newer" => true,
         "missing" | "never" => false,
         value => parse_boolean(value).unwrap_or_else(|| {
@@ -133,7 +134,7 @@ fn network(fields: &mut Fields<'_>) -> Option<String> {
     }
     let field = networks.into_iter().next()?;
     if !field.text.ends_with(".network") {
-        return Some(field.text);
+        return Some(field.text.into_owned());
     }
     let resource = fields.other(&field, &field.text)?;
     Some(resource.name.clone())
@@ -148,7 +149,7 @@ pub fn platform(fields: &mut Fields<'_>, os: Option<String>) -> Option<String> {
     if os.is_none() && arch.is_none() {
         return None;
     }
-    let parts = [Some(os.unwrap_or_else(|| "linux".to_owned())), arch.map(|a| a.text), variant.map(|v| v.text)];
+    let parts = [Some(os.map_or("linux".into(), Cow::from)), arch.map(|a| a.text), variant.map(|v| v.text)];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
 }
 

@@ -38,7 +38,7 @@ pub struct Expander<'a> {
 
 impl<'a> Expander<'a> {
     /// For the service that is made of a Quadlet file.
-    pub fn new(merged: &'a Merged, service: &'a UnitName, host: &'a Host, platform: &'a Platform) -> Self {
+    pub fn new(merged: Merged<'a>, service: &'a UnitName, host: &'a Host, platform: &'a Platform) -> Self {
         let mut expander = Self {
             service,
             source: merged.path(),
@@ -47,7 +47,7 @@ impl<'a> Expander<'a> {
             variables: BTreeMap::new(),
             open: ["EnvironmentFile", "PassEnvironment"]
                 .into_iter()
-                .find(|key| merged.list("Service", key).next().is_some()),
+                .find(|key| !merged.list("Service", key).is_empty()),
         };
         for assignment in merged.list("Service", "Environment") {
             // systemd ignores what it cannot read; the check of the unit file says so.
@@ -70,24 +70,25 @@ impl<'a> Expander<'a> {
     }
 
     /// Expands specifiers, then variables.
-    pub fn value(&self, text: String, notes: &mut Vec<Note>) -> String {
-        if !text.contains(['%', '$']) {
+    pub fn value<'t>(&self, text: Cow<'t, str>, notes: &mut Vec<Note>) -> Cow<'t, str> {
+        if !is_open(&text) {
             return text;
         }
         let text = self.specifiers(&text, notes);
-        match whole_variable(&text) {
+        let value = match whole_variable(&text) {
             Some(name) => self.variable(name, notes).to_owned(),
             None => self.variables(&text, notes).into_owned(),
-        }
+        };
+        value.into()
     }
 
     /// The same for a word of a command line, of which `$NAME` makes any number of words.
-    pub fn words(&self, text: String, words: &mut Vec<String>, notes: &mut Vec<Note>) {
-        if !text.contains(['%', '$']) {
-            words.push(text);
+    pub fn words(&self, text: &str, words: &mut Vec<String>, notes: &mut Vec<Note>) {
+        if !is_open(text) {
+            words.push(text.to_owned());
             return;
         }
-        let text = self.specifiers(&text, notes);
+        let text = self.specifiers(text, notes);
         match whole_variable(&text) {
             Some(name) => {
                 let value = self.variable(name, notes);
@@ -253,6 +254,11 @@ enum Meaning<'a> {
     Unknown,
     /// Not a specifier.
     None,
+}
+
+/// Whether there is anything to expand.
+fn is_open(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'%' | b'$'))
 }
 
 /// The name, if a text is nothing but `$NAME`.

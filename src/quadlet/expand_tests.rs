@@ -1,12 +1,12 @@
-use super::super::testing::{host, merged, platform};
+use super::super::testing::{host, platform, unit};
 use super::*;
 
 fn expand(service: &str, section: &str, text: &str) -> (String, Vec<Note>) {
-    let merged = merged("a.container", &format!("[Service]\n{section}\n"));
+    let unit = unit("a.container", &format!("[Service]\n{section}\n"));
     let (service, host, platform) = (UnitName::parse(service).unwrap(), host(), platform());
     let mut notes = Vec::new();
-    let text = Expander::new(&merged, &service, &host, &platform).value(text.to_owned(), &mut notes);
-    (text, notes)
+    let text = Expander::new(Merged::of(&unit), &service, &host, &platform).value(text.into(), &mut notes);
+    (text.into_owned(), notes)
 }
 
 #[test]
@@ -37,10 +37,10 @@ fn specifiers_of_the_service() {
 
 #[test]
 fn facts_of_another_host_are_errors() {
-    let merged = merged("a.container", "");
+    let unit = unit("a.container", "");
     let (service, host) = (UnitName::parse("a.service").unwrap(), host());
     let mut notes = Vec::new();
-    Expander::new(&merged, &service, &host, &Platform::default()).value("%v %H".to_owned(), &mut notes);
+    Expander::new(Merged::of(&unit), &service, &host, &Platform::default()).value("%v %H".into(), &mut notes);
     assert_eq!(
         notes,
         [(Severity::Error, "what %v stands for is known on the host itself alone; run this there".to_owned())]
@@ -70,12 +70,12 @@ fn variables_of_the_service() {
 
 #[test]
 fn words_of_a_command_line() {
-    let merged = merged("a.container", "[Service]\nEnvironment=\"OPTIONS=-a 'b c'\" EMPTY=\n");
+    let unit = unit("a.container", "[Service]\nEnvironment=\"OPTIONS=-a 'b c'\" EMPTY=\n");
     let (service, host, platform) = (UnitName::parse("a.service").unwrap(), host(), platform());
-    let expander = Expander::new(&merged, &service, &host, &platform);
+    let expander = Expander::new(Merged::of(&unit), &service, &host, &platform);
     let words = |text: &str| {
         let mut words = Vec::new();
-        expander.words(text.to_owned(), &mut words, &mut Vec::new());
+        expander.words(text, &mut words, &mut Vec::new());
         words
     };
     assert_eq!(words("$OPTIONS"), ["-a", "b c"]);

@@ -34,7 +34,7 @@ impl<'a> DerefMut for Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The section of a file that becomes `service`.
-    pub fn new(section: &'static str, merged: &'a Merged, service: &'a UnitName, context: &'a Context<'a>) -> Self {
+    pub fn new(section: &'static str, merged: Merged<'a>, service: &'a UnitName, context: &'a Context<'a>) -> Self {
         let expander = Expander::new(merged, service, context.host, context.platform);
         Self { values: Values::new(merged, section, expander), context }
     }
@@ -53,17 +53,17 @@ impl<'a> Fields<'a> {
 
     /// The text of the last value of a key.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
-        self.scalar(key).map(|value| value.text)
+        self.scalar(key).map(|value| value.text.into_owned())
     }
 
     /// `NAME=VALUE` words; the last of a name counts, and a name alone has no value.
-    pub fn pairs(&mut self, key: &'static str) -> BTreeMap<String, Option<String>> {
-        self.assignments(key).into_iter().map(|(name, (value, _))| (name, value)).collect()
+    pub fn values_by_name(&mut self, key: &'static str) -> BTreeMap<String, Option<String>> {
+        self.pairs(key).iter().map(|pair| (pair.name().to_owned(), pair.assigned().map(str::to_owned))).collect()
     }
 
     /// Pairs in which a name alone stands for an empty value.
     pub fn labels(&mut self) -> BTreeMap<String, String> {
-        self.pairs("Label").into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()
+        self.values_by_name("Label").into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect()
     }
 
     /// A whole number.

@@ -17,7 +17,7 @@ pub fn translate(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Image> {
-    let mut fields = Fields::new("Image", &quadlet.merged, service, context);
+    let mut fields = Fields::new("Image", quadlet.merged, service, context);
     let translation = pulled(&mut fields);
     fields.finish(translation, findings)
 }
@@ -59,13 +59,13 @@ fn reference(fields: &mut Fields<'_>, all_tags: bool) -> Option<String> {
     if with_tag == image.text {
         fields.report(&image, "AllTags= pulls every tag, so the image cannot have one; leave it out of Image=");
     }
-    Some(image.text)
+    Some(image.text.into_owned())
 }
 
 /// podman-pull(1): always, if nothing else is said.
 fn policy(fields: &mut Fields<'_>) -> PullPolicy {
     let Some(field) = fields.scalar("Policy") else { return PullPolicy::Always };
-    match field.text.as_str() {
+    match &*field.text {
         "always" => PullPolicy::Always,
         "missing" => PullPolicy::Missing,
         "never" => PullPolicy::Never,

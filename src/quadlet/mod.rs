@@ -56,8 +56,9 @@ use crate::unit::{Finding, TextFile, Unit, UnitName};
 /// takes it, and to anybody else by [`errors`].
 pub fn complete(mut unit: Unit, mut drop_ins_of: impl FnMut(&UnitName) -> Vec<Arc<TextFile>>) -> Unit {
     let Quadlet { merged, findings, .. } = Quadlet::read(&unit);
+    let service = names::service(&unit.name, merged);
     unit.findings.extend(findings);
-    let service = names::service(&unit.name, &merged).or_else(|finding| {
+    let service = service.or_else(|finding| {
         unit.findings.push(finding);
         names::default_service(&unit.name)
     });

@@ -9,7 +9,7 @@ use crate::unit::{Diagnostic, Finding, UnitName, UnitType};
 
 /// The service of a Quadlet file: `web.service` for `web.container`, `data-volume.service` for `data.volume`,
 /// `data-volume@1.service` for `data@1.volume`, or what `ServiceName=` says.
-pub fn service(name: &UnitName, merged: &Merged) -> Result<UnitName, Finding> {
+pub fn service(name: &UnitName, merged: Merged<'_>) -> Result<UnitName, Finding> {
     let section = name.unit_type().section().unwrap_or_default();
     match merged.last(section, "ServiceName").filter(|assignment| !unquoted(assignment.entry.value).is_empty()) {
         Some(assignment) => named_service(name, assignment),
@@ -72,7 +72,7 @@ pub fn resource(fields: &mut Fields<'_>, name: &UnitName, service: &UnitName) ->
     if let Some(given) = fields.scalar(key) {
         return match objection(unit_type, &given.text) {
             Some(objection) => fields.refuse(&given, format!("{key} {objection}")),
-            None => Some(given.text),
+            None => Some(given.text.into_owned()),
         };
     }
     let default = default_resource(name, service);
@@ -133,11 +133,12 @@ mod tests {
 
     fn names(file: &str, text: &str) -> Result<(String, String), String> {
         let name = UnitName::parse(file).unwrap();
-        let merged = testing::merged(file, text);
-        let service = service(&name, &merged).map_err(|finding| finding.to_string())?;
+        let unit = testing::unit(file, text);
+        let merged = Merged::of(&unit);
+        let service = service(&name, merged).map_err(|finding| finding.to_string())?;
         let (host, platform, others) = (testing::host(), testing::platform(), Others::default());
         let context = Context { host: &host, platform: &platform, others: &others };
-        let mut fields = Fields::new(name.unit_type().section().unwrap(), &merged, &service, &context);
+        let mut fields = Fields::new(name.unit_type().section().unwrap(), merged, &service, &context);
         let resource = resource(&mut fields, &name, &service);
         let error = || fields.findings.iter().map(ToString::to_string).collect::<String>();
         Ok((service.to_string(), resource.ok_or_else(error)?))

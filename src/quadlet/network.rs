@@ -23,7 +23,7 @@ pub fn translate(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<spec::Network> {
-    let mut fields = Fields::new("Network", &quadlet.merged, service, context);
+    let mut fields = Fields::new("Network", quadlet.merged, service, context);
     let translation = network(&mut fields, quadlet.name, service);
     fields.finish(translation, findings)
 }
@@ -71,9 +71,9 @@ fn pools(fields: &mut Fields<'_>) -> Vec<IpamPool> {
             fields.report(gateway, format!("Gateway '{}' is no IP address", gateway.text));
         }
     }
-    let at = |list: &[Value<'_>], index: usize| list.get(index).map(|field| field.text.clone());
+    let at = |list: &[Value<'_>], index: usize| list.get(index).map(|field| field.text.clone().into_owned());
     let pools = subnets.iter().enumerate().map(|(index, subnet)| IpamPool {
-        subnet: subnet.text.clone(),
+        subnet: subnet.text.clone().into_owned(),
         gateway: at(&gateways, index),
         ip_range: at(&ranges, index),
     });
@@ -109,23 +109,23 @@ fn ipv6(fields: &mut Fields<'_>, pools: &[IpamPool]) -> bool {
 
 fn ipam_driver(fields: &mut Fields<'_>) -> Option<String> {
     let field = fields.scalar("IPAMDriver")?;
-    match field.text.as_str() {
+    match &*field.text {
         // Podman's name for what Docker calls 'default'.
         "host-local" => None,
         "dhcp" => {
             fields.report(&field, "Docker has no IPAMDriver 'dhcp' of its own; leave it out and write Subnet=");
             None
         }
-        _ => Some(field.text),
+        _ => Some(field.text.into_owned()),
     }
 }
 
 /// Podman's names and Docker's (podman-network-create(1), `--opt`).
 fn options(fields: &mut Fields<'_>, driver: Option<&str>) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
-    for (name, (value, at)) in fields.assignments("Options") {
+    for pair in fields.pairs("Options") {
         let driver = driver.unwrap_or("bridge");
-        let own = match (name.as_str(), driver) {
+        let own = match (pair.name(), driver) {
             ("mtu", _) => "com.docker.network.driver.mtu",
             ("mode", "macvlan") => "macvlan_mode",
             ("mode", "ipvlan") => "ipvlan_mode",
@@ -134,12 +134,12 @@ fn options(fields: &mut Fields<'_>, driver: Option<&str>) -> BTreeMap<String, St
                     "isolate" => "Docker always keeps networks apart; leave it out",
                     _ => "Docker's own begin with 'com.docker.network.'",
                 };
-                fields.report(&at, format!("Docker has no option '{name}' for a network; {advice}"));
+                fields.report(&pair.value, format!("Docker has no option '{name}' for a network; {advice}"));
                 continue;
             }
             (name, _) => name,
         };
-        options.insert(own.to_owned(), value.unwrap_or_default());
+        options.insert(own.to_owned(), pair.assigned().unwrap_or_default().to_owned());
     }
     if let Some(interface) = fields.text("InterfaceName") {
         options.insert("com.docker.network.bridge.name".to_owned(), interface);

@@ -13,7 +13,7 @@ pub struct Quadlet<'a> {
     /// The file's name: `web.container`.
     pub name: &'a UnitName,
     /// The file and its drop-ins.
-    pub merged: Merged,
+    pub merged: Merged<'a>,
     /// `[X-Sculler]`.
     pub policy: &'a Policy,
     /// What is wrong or odd in it whatever the host; the unit's own findings are not repeated.
@@ -30,10 +30,10 @@ impl<'a> Quadlet<'a> {
     pub fn read(unit: &'a Unit) -> Self {
         let Self { merged, mut findings, .. } = Self::of(unit);
         if let Some(section) = unit.name.unit_type().section() {
-            check_section(&merged, section, &mut findings);
-            check_section(&merged, "Quadlet", &mut findings);
-            check_needed(unit, &merged, section, &mut findings);
-            service_keys::check(&merged, unit.name.unit_type(), &mut findings);
+            check_section(merged.section(section), section, &mut findings);
+            check_section(merged.section("Quadlet"), "Quadlet", &mut findings);
+            check_needed(unit, merged, section, &mut findings);
+            service_keys::check(merged, unit.name.unit_type(), &mut findings);
         }
         sort(&mut findings);
         Self { merged, findings, ..Self::of(unit) }
@@ -48,9 +48,8 @@ pub(super) fn sort(findings: &mut [Finding]) {
     });
 }
 
-fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
+fn check_section(assignments: Assignments<'_>, section: &str, findings: &mut Vec<Finding>) {
     let keys = options::keys(section);
-    let assignments = merged.section(section);
     for assignment in assignments.iter() {
         let name = assignment.entry.key;
         if options::find(section, name).is_none() {
@@ -66,12 +65,12 @@ fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
         match key.handling {
             Handling::Field(_) | Handling::Own(_) => {}
             Handling::Refused(reason) => findings.extend(
-                in_force(&assignments, key)
+                in_force(assignments, key)
                     .iter()
                     .map(|found| found.error(format!("{}= does not work with Docker: {reason}", key.name))),
             ),
             Handling::Warned(what) => {
-                let found = in_force(&assignments, key);
+                let found = in_force(assignments, key);
                 findings.extend(found.iter().map(|found| found.warning(format!("{}=: {what}", key.name))));
             }
         }
@@ -79,7 +78,7 @@ fn check_section(merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
 }
 
 /// The assignments that count: one that a drop-in empties does no harm.
-fn in_force<'a>(assignments: &Assignments<'a>, key: &Key) -> Vec<Assignment<'a>> {
+fn in_force<'a>(assignments: Assignments<'a>, key: &Key) -> Vec<Assignment<'a>> {
     match key.kind {
         Kind::Scalar | Kind::Boolean | Kind::Command => {
             let last = assignments.last(key.name).filter(|found| !found.entry.value.is_empty());
@@ -89,12 +88,12 @@ fn in_force<'a>(assignments: &Assignments<'a>, key: &Key) -> Vec<Assignment<'a>>
             };
             last.filter(is_asked).into_iter().collect()
         }
-        Kind::Lines | Kind::Words | Kind::Arguments | Kind::Assignments => assignments.list(key.name).collect(),
+        Kind::Lines | Kind::Words | Kind::Arguments | Kind::Assignments => assignments.list(key.name),
     }
 }
 
 /// What a file cannot be without.
-fn check_needed(unit: &Unit, merged: &Merged, section: &str, findings: &mut Vec<Finding>) {
+fn check_needed(unit: &Unit, merged: Merged<'_>, section: &str, findings: &mut Vec<Finding>) {
     let unit_type = unit.name.unit_type();
     let (key, example) = match unit_type {
         UnitType::Container | UnitType::Image => ("Image", "Image=docker.io/library/nginx:1.29"),

@@ -26,8 +26,8 @@ pub struct Reference {
 /// Whether they exist is not looked at.
 pub fn references(quadlet: &Quadlet<'_>, service: &UnitName, host: &Host, platform: &Platform) -> Vec<Reference> {
     let Some(section) = quadlet.name.unit_type().section() else { return Vec::new() };
-    let expander = Expander::new(&quadlet.merged, service, host, platform);
-    let mut values = Values::new(&quadlet.merged, section, expander);
+    let expander = Expander::new(quadlet.merged, service, host, platform);
+    let mut values = Values::new(quadlet.merged, section, expander);
     let mut found = Vec::new();
     match quadlet.name.unit_type() {
         UnitType::Container => {
@@ -57,7 +57,7 @@ pub fn references(quadlet: &Quadlet<'_>, service: &UnitName, host: &Host, platfo
 }
 
 fn network(value: &Value<'_>) -> Option<Reference> {
-    let name = value.text.split_once(':').map_or(value.text.as_str(), |(name, _)| name);
+    let name = value.text.split_once(':').map_or(&*value.text, |(name, _)| name);
     reference(value, name, &["network", "container"])
 }
 

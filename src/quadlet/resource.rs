@@ -8,7 +8,7 @@ use crate::unit::{Finding, UnitName, UnitType};
 
 /// What a file makes, as far as others ask; it may name others itself. `None` if it cannot be said: then the file is
 /// invalid.
-pub fn of(file: &UnitName, service: &UnitName, merged: &Merged, context: &Context<'_>) -> Option<Resource> {
+pub fn of(file: &UnitName, service: &UnitName, merged: Merged<'_>, context: &Context<'_>) -> Option<Resource> {
     let unit_type = file.unit_type();
     let mut fields = Fields::new(unit_type.section()?, merged, service, context);
     let mut resource = Resource { service: service.clone(), name: String::new(), image: None, no_copy: false };

@@ -104,7 +104,7 @@ pub fn is_bound(platform: &Platform) -> bool {
 }
 
 /// Whether `[Service]` asks for `Type=oneshot`.
-pub fn is_oneshot(merged: &Merged) -> bool {
+pub fn is_oneshot(merged: Merged<'_>) -> bool {
     merged.last("Service", "Type").is_some_and(|assignment| assignment.entry.value == "oneshot")
 }
 
@@ -115,7 +115,7 @@ pub struct Source<'a> {
     /// The service's name.
     pub service: &'a UnitName,
     /// The file and its drop-ins.
-    pub merged: &'a Merged,
+    pub merged: Merged<'a>,
     /// What its own section needs.
     pub needs: &'a Needs,
     /// The host and the other files.
@@ -144,9 +144,9 @@ impl Source<'_> {
             let key = assignment.entry.key;
             key != "Type" && !slice.as_ref().is_some_and(|slice| slice.takes(key))
         };
-        let service = self.merged.assignments("Service").filter(is_passed);
+        let service = self.merged.section("Service").iter().filter(is_passed);
         write_entries(&mut text, "\n# As the file says.\n", service);
-        write_entries(&mut text, "\n[Install]\n", self.merged.assignments("Install"));
+        write_entries(&mut text, "\n[Install]\n", self.merged.section("Install").iter());
         Service { text, order, slice, is_oneshot: is_oneshot(self.merged) }
     }
 
@@ -157,7 +157,7 @@ impl Source<'_> {
     fn unit_section(&self, text: &mut String, findings: &mut Vec<Finding>) -> Order {
         let mut order = Order::default();
         *text += "[Unit]\n";
-        let assignments = || self.merged.assignments("Unit");
+        let assignments = || self.merged.section("Unit").iter();
         let is_name = |assignment: &Assignment<'_>| matches!(assignment.entry.key, "Description" | "Documentation");
         write_entries(text, "", assignments().filter(is_name));
         // First, so that an empty After= of the file takes it back.

@@ -105,7 +105,7 @@ const BOOLEANS: [&str; 14] = [
 ];
 
 /// Reports the keys that cannot work.
-pub(super) fn check(merged: &Merged, unit_type: UnitType, findings: &mut Vec<Finding>) {
+pub(super) fn check(merged: Merged<'_>, unit_type: UnitType, findings: &mut Vec<Finding>) {
     let keys = if unit_type == UnitType::Container { CONTAINER } else { OTHERS };
     let assignments = merged.section("Service");
     for (key, verdict) in keys {
@@ -140,14 +140,14 @@ fn is_off(key: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::merged;
+    use super::super::testing::unit;
     use super::*;
     use crate::unit::systemd_keys;
 
     fn messages(name: &str, lines: &str) -> Vec<String> {
         let mut findings = Vec::new();
-        let unit_type = crate::unit::UnitName::parse(name).unwrap().unit_type();
-        check(&merged(name, &format!("[Service]\n{lines}\n")), unit_type, &mut findings);
+        let unit = unit(name, &format!("[Service]\n{lines}\n"));
+        check(Merged::of(&unit), unit.name.unit_type(), &mut findings);
         findings.into_iter().map(|finding| finding.diagnostic.message).collect()
     }
 

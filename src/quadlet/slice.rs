@@ -21,8 +21,8 @@ const NAME_MAX: usize = 255;
 
 impl Slice {
     /// The slice of a service; `None` if `[Service]` names another one, which cannot have limits of this service.
-    pub fn of(service: &UnitName, merged: &Merged, findings: &mut Vec<Finding>) -> Option<Self> {
-        let limits = merged.assignments("Service").filter(|assignment| is_limit(assignment.entry.key));
+    pub fn of(service: &UnitName, merged: Merged<'_>, findings: &mut Vec<Finding>) -> Option<Self> {
+        let limits = merged.section("Service").iter().filter(|assignment| is_limit(assignment.entry.key));
         if let Some(given) = given(merged) {
             let slice = given.entry.value;
             findings.extend(limits.map(|limit| {
@@ -57,7 +57,7 @@ impl Slice {
 }
 
 /// `Slice=` of `[Service]`.
-pub fn given(merged: &Merged) -> Option<Assignment<'_>> {
+pub fn given(merged: Merged<'_>) -> Option<Assignment<'_>> {
     merged.last("Service", "Slice").filter(|assignment| !assignment.entry.value.is_empty())
 }
 

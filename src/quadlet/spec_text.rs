@@ -2,12 +2,77 @@
 
 use std::cell::Cell;
 use std::io;
-use std::sync::Arc;
+use std::path::Path;
 
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::spec::Spec;
+use super::spec::{Request, Spec};
+use crate::unit::Digest;
+
+/// A [`Spec`] as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpecText {
+    /// As it was written before.
+    Whole(Box<[u8]>),
+    /// What was made of a Quadlet file.
+    Parts {
+        /// All but what is asked for.
+        head: Box<[u8]>,
+        /// What is asked for: `container`.
+        kind: &'static str,
+        /// The lines of that, which is most of the text.
+        request: Box<[u8]>,
+    },
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    version: u32,
+    unit: &'a str,
+    source: &'a Path,
+    run: &'a Digest,
+}
+
+impl SpecText {
+    /// Writes a spec. Texts and numbers in maps with texts for keys: JSON has a way to write them all.
+    pub fn of(spec: &Spec) -> serde_json::Result<Self> {
+        let Spec { version, unit, source, run, request } = spec;
+        let head = write(&Head { version: *version, unit, source, run })?;
+        let (kind, request) = match request {
+            Request::Container(container) => ("container", write(container)?),
+            Request::Volume(volume) => ("volume", write(volume)?),
+            Request::Network(network) => ("network", write(network)?),
+            Request::Image(image) => ("image", write(image)?),
+            Request::Build(build) => ("build", write(build)?),
+        };
+        Ok(Self::Parts { head, kind, request })
+    }
+
+    /// The whole text.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Whole(text) => text.to_vec(),
+            Self::Parts { head, kind, request } => {
+                let mut text = head.strip_suffix(b"\n}").unwrap_or(head).to_vec();
+                text.extend([",\n  \"", kind, "\": "].concat().into_bytes());
+                for line in request.split_inclusive(|byte| *byte == b'\n') {
+                    text.extend_from_slice(line);
+                    if line.ends_with(b"\n") {
+                        text.extend_from_slice(b"  ");
+                    }
+                }
+                text.extend_from_slice(b"\n}");
+                text
+            }
+        }
+    }
+
+    /// What it says.
+    pub fn read(&self) -> serde_json::Result<Spec> {
+        serde_json::from_slice(&self.to_bytes())
+    }
+}
 
 /// So many bytes are pushed one by one.
 const FEW: usize = 16;
@@ -20,22 +85,20 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Writes a spec. Texts and numbers in maps with texts for keys: JSON has a way to write them all.
-pub fn write(spec: &Spec) -> serde_json::Result<Arc<[u8]>> {
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    buffer.reserve(SIZE);
-    let mut text = Text(buffer);
-    spec.serialize(&mut Serializer::with_formatter(&mut text, Lines::default()))?;
-    let written = text.0.as_slice().into();
-    BUFFER.set(text.0);
+fn write(value: &impl Serialize) -> serde_json::Result<Box<[u8]>> {
+    let mut text = BUFFER.take();
+    text.clear();
+    text.reserve(SIZE);
+    value.serialize(&mut Serializer::with_formatter(Text(&mut text), Lines::default()))?;
+    let written = text.as_slice().into();
+    BUFFER.set(text);
     Ok(written)
 }
 
 /// Nearly all that serde_json writes is a few bytes long, which are pushed in less time than a copy takes to begin.
-struct Text(Vec<u8>);
+struct Text<'a>(&'a mut Vec<u8>);
 
-impl io::Write for Text {
+impl io::Write for Text<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match bytes {
             [byte] => self.0.push(*byte),
@@ -52,16 +115,6 @@ impl io::Write for Text {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// The lines of what is asked for, with their ends, and its name in the spec: `container`.
-pub fn request(spec: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
-    // A member of the outermost object, and the only one that is an object itself
-    let is_start = |line: &&str| line.starts_with("  \"") && line.ends_with("{\n");
-    let mut lines = spec.split_inclusive('\n').skip_while(move |line| !is_start(line));
-    let name = lines.next()?.split('"').nth(1)?;
-    let inner = lines.map(|line| line.strip_prefix("  ").unwrap_or(line)).take_while(|line| *line != "}\n");
-    Some((name, ["{\n"].into_iter().chain(inner).chain(["}\n"])))
 }
 
 /// What serde_json's `PrettyFormatter` writes; that one writes each step of an indent by itself.
@@ -131,8 +184,7 @@ impl Formatter for Lines {
 mod tests {
     use super::*;
     use crate::quadlet::create::VolumeBody;
-    use crate::quadlet::spec::{Request, VERSION, Volume};
-    use crate::unit::Digest;
+    use crate::quadlet::spec::{VERSION, Volume};
 
     fn spec() -> Spec {
         let driver_opts = [("device".to_owned(), "a\"{\n".to_owned())].into();
@@ -150,20 +202,12 @@ mod tests {
 
     #[test]
     fn it_is_written_as_serde_json_would() {
-        let expected = serde_json::to_string_pretty(&spec()).unwrap();
-        assert_eq!(String::from_utf8(write(&spec()).unwrap().to_vec()).unwrap(), expected);
+        let text = SpecText::of(&spec()).unwrap();
+        assert_eq!(String::from_utf8(text.to_bytes()).unwrap(), serde_json::to_string_pretty(&spec()).unwrap());
+        assert_eq!(text.read().unwrap(), spec());
+        assert_eq!(SpecText::Whole(text.to_bytes().into()).read().unwrap(), spec());
         let deep = serde_json::json!({"a": [], "b": {}, "c": [1, {"d": [[]], "e": "f"}], "g": [[2], {"h": null}]});
-        let mut text = Vec::new();
-        deep.serialize(&mut Serializer::with_formatter(&mut text, Lines::default())).unwrap();
-        assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string_pretty(&deep).unwrap());
-    }
-
-    #[test]
-    fn what_is_asked_for_is_found() {
-        let text = String::from_utf8(write(&spec()).unwrap().to_vec()).unwrap();
-        let (name, lines) = request(&text).unwrap();
-        assert_eq!(name, "volume");
-        let Request::Volume(volume) = spec().request else { panic!("it is a volume") };
-        assert_eq!(lines.collect::<String>(), serde_json::to_string_pretty(&volume).unwrap() + "\n");
+        let text = write(&deep).unwrap();
+        assert_eq!(String::from_utf8(text.into()).unwrap(), serde_json::to_string_pretty(&deep).unwrap());
     }
 }

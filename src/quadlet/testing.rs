@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::merged::Merged;
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::{TextFile, Unit, UnitName};
 
@@ -11,10 +10,6 @@ pub(super) fn unit(name: &str, text: &str) -> Unit {
     let path = PathBuf::from(format!("/etc/sculler/units/{name}"));
     let file = TextFile { path, text: text.as_bytes().into(), is_private: false };
     Unit::read(UnitName::parse(name).unwrap(), Arc::new(file), Vec::new())
-}
-
-pub(super) fn merged(name: &str, text: &str) -> Merged {
-    Merged::of(&unit(name, text))
 }
 
 pub(super) fn host() -> Host {

@@ -10,7 +10,8 @@ use super::names;
 use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
 use super::spec::{self, Owner, Request, Spec};
-use super::{build, follow, image, network, spec_text, volume};
+use super::spec_text::SpecText;
+use super::{build, follow, image, network, volume};
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, Entry, Finding, Section, Unit, UnitName, UnitType, digest};
@@ -28,8 +29,8 @@ pub struct Translation {
     pub order: service::Order,
     /// The files that it follows.
     pub follow: Option<Arc<Follow>>,
-    /// [`Spec`] as it is written.
-    pub spec: Arc<[u8]>,
+    /// What the supervisor works from.
+    pub spec: Arc<SpecText>,
     /// [`Spec::run`]
     pub run: Digest,
     /// What the Engine calls what it makes; no two containers, volumes or networks can have the same.
@@ -109,7 +110,7 @@ impl Translator<'_> {
         let source = Source {
             unit_type,
             service: self.service,
-            merged: &self.quadlet.merged,
+            merged: self.quadlet.merged,
             needs: &needs,
             context: self.context,
         };
@@ -131,7 +132,7 @@ impl Translator<'_> {
             run,
             request,
         };
-        let written = spec_text::write(&spec).ok()?;
+        let written = SpecText::of(&spec).ok()?;
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
@@ -139,7 +140,7 @@ impl Translator<'_> {
             text: rendered.text.as_bytes().into(),
             order: rendered.order,
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
-            spec: written,
+            spec: Arc::new(written),
             run,
             resource,
         })
@@ -159,21 +160,25 @@ impl Translator<'_> {
     /// Of what can matter to the running container: the source, and what it uses of others. Never of what it is rendered
     /// to, so that another version of sculler restarts nothing. Limits are changed in what runs.
     fn run_digest(&self, used: &Asked) -> Digest {
-        let mut parts = vec![spec::VERSION.to_string(), self.unit.facts.run.to_string()];
-        if !self.unit.service_drop_ins.is_empty() {
+        let (version, file) = (spec::VERSION.to_string(), self.unit.facts.run.digits());
+        let mut parts = vec![version.as_bytes(), &file];
+        let drop_ins = (!self.unit.service_drop_ins.is_empty()).then(|| {
             let texts = self.unit.service_drop_ins.iter().map(|file| crate::unit::parse(&file.text).0);
-            parts.push(digest::run_digest(&texts.collect::<Vec<_>>().iter().collect::<Vec<_>>()).to_string());
-        }
-        for (file, answer) in self.context.others.asked() {
+            digest::run_digest(&texts.collect::<Vec<_>>().iter().collect::<Vec<_>>()).digits()
+        });
+        parts.extend(drop_ins.iter().map(<[u8; 64]>::as_slice));
+        let asked = self.context.others.asked();
+        for (file, answer) in &asked {
             let Ok(resource) = answer else { continue };
-            parts.push(resource.service.to_string());
+            parts.push(resource.service.as_str().as_bytes());
             // Of a mere dependency nothing else matters.
-            if used.contains_key(&file) {
-                parts.extend([file, resource.name.clone(), resource.no_copy.to_string()]);
-                parts.extend(resource.image.clone());
+            if used.contains_key(file) {
+                let no_copy = if resource.no_copy { "true" } else { "false" };
+                let whole = [file, &*resource.name, no_copy].into_iter().chain(resource.image.as_deref());
+                parts.extend(whole.map(str::as_bytes));
             }
         }
-        Digest::of(parts.iter().map(String::as_bytes))
+        Digest::of(parts)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The values of a Quadlet section by the rules of each kind of key, expanded (podman: `Lookup…()` in
 //! pkg/systemd/parser/unitfile.go).
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use super::arguments::split_arguments;
 use super::expand::{Expander, Note};
@@ -14,7 +14,7 @@ use crate::unit::{Finding, Severity};
 /// A value, or a word of one.
 #[derive(Debug, Clone)]
 pub struct Value<'a> {
-    pub text: String,
+    pub text: Cow<'a, str>,
     pub assignment: Assignment<'a>,
     /// Where the word begins in the assignment's value.
     offset: usize,
@@ -37,10 +37,34 @@ impl Value<'_> {
     }
 }
 
+/// A value of the form `NAME=VALUE`, or a name alone.
+#[derive(Debug, Clone)]
+pub struct Pair<'a> {
+    pub value: Value<'a>,
+    /// Where the `=` is.
+    sign: Option<usize>,
+}
+
+impl<'a> Pair<'a> {
+    fn new(value: Value<'a>) -> Self {
+        Self { sign: value.text.find('='), value }
+    }
+
+    /// What stands before the `=`.
+    pub fn name(&self) -> &str {
+        &self.value.text[..self.sign.unwrap_or(self.value.text.len())]
+    }
+
+    /// What stands behind the `=`; `None` without one.
+    pub fn assigned(&self) -> Option<&str> {
+        self.sign.map(|sign| &self.value.text[sign + 1..])
+    }
+}
+
 /// Reads one section.
 #[derive(Debug)]
 pub struct Values<'a> {
-    merged: &'a Merged,
+    merged: Merged<'a>,
     section: &'static str,
     assignments: Assignments<'a>,
     pub expander: Expander<'a>,
@@ -48,12 +72,12 @@ pub struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub fn new(merged: &'a Merged, section: &'static str, expander: Expander<'a>) -> Self {
+    pub fn new(merged: Merged<'a>, section: &'static str, expander: Expander<'a>) -> Self {
         let assignments = merged.section(section);
         Self { merged, section, assignments, expander, findings: Vec::new() }
     }
 
-    pub fn merged(&self) -> &'a Merged {
+    pub fn merged(&self) -> Merged<'a> {
         self.merged
     }
 
@@ -85,8 +109,8 @@ impl<'a> Values<'a> {
     /// A whole value without one pair of outer quotes.
     fn unquoted(&mut self, assignment: Assignment<'a>) -> Option<Value<'a>> {
         let raw = assignment.entry.value;
-        let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw).to_owned();
-        expanded(Value { text, assignment, offset: 0 }, &self.expander, &mut self.findings)
+        let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
+        expanded(Value { text: text.into(), assignment, offset: 0 }, &self.expander, &mut self.findings)
     }
 
     /// A boolean; `None` if it is not set. Podman takes what it does not know for no.
@@ -105,8 +129,8 @@ impl<'a> Values<'a> {
     pub fn lines(&mut self, key: &'static str) -> Vec<Value<'a>> {
         self.expect(key, &[Kind::Lines]);
         let Self { assignments, expander, findings, .. } = self;
-        let values = assignments.list(key).filter_map(|assignment| {
-            let text = assignment.entry.value.to_owned();
+        let values = assignments.list(key).into_iter().filter_map(|assignment| {
+            let text = assignment.entry.value.into();
             expanded(Value { text, assignment, offset: 0 }, expander, findings)
         });
         values.filter(|value| !value.text.is_empty()).collect()
@@ -121,7 +145,7 @@ impl<'a> Values<'a> {
             for word in split_words(assignment.entry.value) {
                 match word {
                     Ok(word) => {
-                        let value = Value { text: word.text.into_owned(), assignment, offset: word.offset };
+                        let value = Value { text: word.text, assignment, offset: word.offset };
                         values.extend(expanded(value, expander, findings));
                     }
                     Err(quote) => {
@@ -155,34 +179,40 @@ impl<'a> Values<'a> {
         let words = split(assignment, &mut self.findings);
         let is_set = !words.is_empty();
         let mut command = Vec::with_capacity(words.len());
-        for mut word in words {
+        for word in words {
             let mut notes = Vec::new();
-            self.expander.words(std::mem::take(&mut word.text), &mut command, &mut notes);
+            self.expander.words(&word.text, &mut command, &mut notes);
             report(&word, notes, &mut self.findings);
         }
         is_set.then_some((command, assignment))
     }
 
-    /// `NAME=VALUE` words of all lines; the last one of a name counts. A word without `=` has no value.
-    pub fn assignments(&mut self, key: &'static str) -> BTreeMap<String, (Option<String>, Value<'a>)> {
+    /// `NAME=VALUE` words of all lines, by name; the last one of a name counts.
+    pub fn pairs(&mut self, key: &'static str) -> Vec<Pair<'a>> {
         self.expect(key, &[Kind::Assignments]);
         let Self { assignments, expander, findings, .. } = self;
-        let mut found = BTreeMap::new();
+        let mut pairs = Vec::new();
         for assignment in assignments.list(key) {
             for word in split(assignment, findings) {
                 let Some(value) = expanded(word, expander, findings) else { continue };
-                let (name, assigned) = match value.text.split_once('=') {
-                    Some((name, assigned)) => (name.to_owned(), Some(assigned.to_owned())),
-                    None => (value.text.clone(), None),
-                };
-                if name.is_empty() {
-                    findings.push(value.error(format!("{key} '{}' has no name before its '='", value.text)));
+                let pair = Pair::new(value);
+                if pair.name().is_empty() {
+                    let message = format!("{key} '{}' has no name before its '='", pair.value.text);
+                    findings.push(pair.value.error(message));
                     continue;
                 }
-                found.insert(name, (assigned, value));
+                pairs.push(pair);
             }
         }
-        found
+        pairs.sort_by(|a, b| a.name().cmp(b.name()));
+        pairs.dedup_by(|later, earlier| {
+            let is_same = later.name() == earlier.name();
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        pairs
     }
 
     /// The table and the code must not say different things of a key.

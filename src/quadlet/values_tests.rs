@@ -1,12 +1,13 @@
-use super::super::testing::{host, merged, platform};
+use super::super::testing::{host, platform, unit};
 use super::*;
 use crate::unit::UnitName;
 
 /// Reads `lines` of a `[Container]` and shows what `read` makes of it, with the messages.
 fn read<T>(lines: &str, read: impl Fn(&mut Values<'_>) -> T) -> (T, Vec<String>) {
-    let merged = merged("web.container", &format!("[Container]\n{lines}\n"));
+    let unit = unit("web.container", &format!("[Container]\n{lines}\n"));
+    let merged = Merged::of(&unit);
     let (service, host, platform) = (UnitName::parse("web.service").unwrap(), host(), platform());
-    let mut values = Values::new(&merged, "Container", Expander::new(&merged, &service, &host, &platform));
+    let mut values = Values::new(merged, "Container", Expander::new(merged, &service, &host, &platform));
     let result = read(&mut values);
     let messages = values.findings.iter().map(|finding| {
         let diagnostic = &finding.diagnostic;
@@ -16,7 +17,7 @@ fn read<T>(lines: &str, read: impl Fn(&mut Values<'_>) -> T) -> (T, Vec<String>)
 }
 
 fn texts(values: Vec<Value<'_>>) -> Vec<String> {
-    values.into_iter().map(|value| value.text).collect()
+    values.into_iter().map(|value| value.text.into_owned()).collect()
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn scalars() {
         ("HostName=%p-1", Some("web-1")),
     ];
     for (lines, expected) in cases {
-        let (found, _) = read(lines, |values| values.scalar("HostName").map(|value| value.text));
+        let (found, _) = read(lines, |values| values.scalar("HostName").map(|value| value.text.into_owned()));
         assert_eq!(found.as_deref(), expected, "{lines}");
     }
 }
@@ -77,8 +78,8 @@ fn arguments_and_assignments() {
         ["2:10: Mask: not a known escape sequence, so this line is left out; write '\\\\' for a '\\'"]
     );
     let (found, messages) = read("Label=a=1 \"b=x y\" c a=2\nLabel==3", |values| {
-        let found = values.assignments("Label").into_iter();
-        found.map(|(name, (value, _))| (name, value)).collect::<Vec<_>>()
+        let found = values.pairs("Label").into_iter();
+        found.map(|pair| (pair.name().to_owned(), pair.assigned().map(str::to_owned))).collect::<Vec<_>>()
     });
     let expected = [("a", Some("2")), ("b", Some("x y")), ("c", None)];
     assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))));

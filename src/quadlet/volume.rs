@@ -19,7 +19,7 @@ pub fn translate(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Request> {
-    let mut fields = Fields::new("Volume", &quadlet.merged, service, context);
+    let mut fields = Fields::new("Volume", quadlet.merged, service, context);
     let translation = volume(&mut fields, quadlet.name, service);
     fields.finish(translation, findings)
 }
@@ -84,7 +84,7 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
             fields
                 .report(&field, format!("{key}= is a mount option, which Docker takes with a device alone; {advice}"));
         } else if option.is_empty() {
-            options.push(field.text);
+            options.push(field.text.into_owned());
         } else if field.text.parse::<u32>().is_ok() {
             options.push(format!("{option}={}", field.text));
         } else {
@@ -97,10 +97,10 @@ fn options(fields: &mut Fields<'_>, body: &mut VolumeBody) {
         (Some(device), Some(kind)) => {
             let device_path = match device.text.strip_prefix("./") {
                 Some(_) => fields.absolute(&device.text),
-                None => device.text,
+                None => device.text.into_owned(),
             };
             // Docker's local driver calls mount(2), which knows no type of that name.
-            let kind = if bind { "none".to_owned() } else { kind.text };
+            let kind = if bind { "none".to_owned() } else { kind.text.into_owned() };
             body.driver_opts.extend([("device".to_owned(), device_path), ("type".to_owned(), kind)]);
             if !options.is_empty() {
                 body.driver_opts.insert("o".to_owned(), options.join(","));

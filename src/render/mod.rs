@@ -18,6 +18,7 @@ pub use resolve::{FileVerdict, Inputs, Resolution, Ruling, resolve, resolve_agai
 pub use update::UpdatePolicy;
 
 use crate::host::{Host, MachineId};
+use crate::quadlet::spec_text::SpecText;
 use crate::quadlet::{Translation, preparation};
 use crate::unit::follow::Follow;
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, TextFile, Unit, UnitName, UnitType, syntax};
@@ -69,7 +70,7 @@ pub struct Desired {
     /// Everything that is installed, the mark first and the unit file last.
     pub files: Vec<RenderedFile>,
     /// What the supervisor works from, if the unit comes from a Quadlet file.
-    pub spec: Option<Arc<[u8]>>,
+    pub spec: Option<Arc<SpecText>>,
     /// Of what can matter to the running process: [`Facts::run`].
     pub run: Digest,
     /// See [`Desired::digest`].
@@ -117,7 +118,7 @@ impl Desired {
         drop_ins: &[Arc<TextFile>],
         host: &Host,
         own: Vec<RenderedFile>,
-        spec: Option<Arc<[u8]>>,
+        spec: Option<Arc<SpecText>>,
         run: Digest,
         target: TargetState,
     ) -> Self {
@@ -191,8 +192,13 @@ impl Desired {
         self.digests.get(|| {
             let files = self.files.iter().map(|file| (file.path.as_str(), &*file.text, file.is_private));
             let text = digest_of(files);
-            Digests { whole: digest_with_spec(text, self.spec.as_deref()), text }
+            Digests { whole: digest_with_spec(text, self.spec_text().as_deref()), text }
         })
+    }
+
+    /// What the supervisor works from, as it is written; `None` if the unit comes from no Quadlet file.
+    pub fn spec_text(&self) -> Option<Vec<u8>> {
+        self.spec.as_ref().map(|spec| spec.to_bytes())
     }
 
     /// What planning compares.

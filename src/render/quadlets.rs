@@ -122,24 +122,27 @@ struct Taken {
     resource: OnceCell<Option<Resource>>,
 }
 
+impl Taken {
+    fn new(unit: Arc<Unit>) -> Self {
+        Self { unit, resource: OnceCell::new() }
+    }
+}
+
 impl Work<'_> {
     fn run(
         mut self,
         units: impl Iterator<Item = Arc<Unit>>,
         installed: &BTreeMap<UnitName, PathBuf>,
     ) -> BTreeMap<UnitName, Arc<Translated>> {
-        let mut open: BTreeSet<UnitName> = BTreeSet::new();
-        for unit in units {
-            open.insert(unit.name.clone());
-            self.take(unit);
-        }
+        self.taken = units.map(|unit| (unit.name.clone(), Taken::new(unit))).collect();
+        let mut open: BTreeSet<UnitName> = self.taken.keys().cloned().collect();
         let mut done: BTreeMap<UnitName, Arc<Translated>> = BTreeMap::new();
         loop {
             while let Some(name) = open.pop_first() {
                 let translated = self.translate(&name);
                 for instance in self.instances(&translated) {
                     open.insert(instance.name.clone());
-                    self.take(instance);
+                    self.taken.insert(instance.name.clone(), Taken::new(instance));
                 }
                 let was_usable = !self.broken.contains_key(&name);
                 if translated.result.is_none() && was_usable {
@@ -160,14 +163,10 @@ impl Work<'_> {
         }
     }
 
-    fn take(&mut self, unit: Arc<Unit>) {
-        self.taken.insert(unit.name.clone(), Taken { unit, resource: OnceCell::new() });
-    }
-
     fn resource(&self, unit: &Unit) -> Option<Resource> {
         let others = Others::asking(|name| self.find(name));
         let context = Context { host: self.host, platform: self.platform, others: &others };
-        resource::of(&unit.name, unit.service.as_ref()?, &Merged::of(unit), &context)
+        resource::of(&unit.name, unit.service.as_ref()?, Merged::of(unit), &context)
     }
 
     fn translate(&self, name: &UnitName) -> Arc<Translated> {

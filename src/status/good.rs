@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use super::memory::RecordFiles;
 use crate::files;
 use crate::quadlet::Spec;
 use crate::quadlet::spec::{PullPolicy, Request};
+use crate::quadlet::spec_text::SpecText;
 use crate::render::{Desired, Late, RenderedFile, TargetState, UpdatePolicy};
 use crate::unit::{Digest, Facts, MARK_FILE_NAME, UnitName};
 
@@ -74,7 +74,7 @@ impl Good {
             time: 0.0,
             source: desired.source.clone(),
             files: desired.files.iter().map(file).collect(),
-            spec: desired.spec.as_deref().map(text),
+            spec: desired.spec_text().as_deref().map(text),
             image: None,
         }
     }
@@ -121,7 +121,7 @@ impl Good {
             })
             .collect();
         files.sort_by_key(|file| place(&file.path));
-        let spec: Option<Arc<[u8]>> = self.spec.as_deref().map(|spec| self.with_image(spec).into());
+        let spec = self.spec.as_deref().map(|spec| SpecText::Whole(self.with_image(spec).into()).into());
         let texts =
             self.files.iter().map(|file| (file.path.clone(), (file.text.clone().into_bytes(), file.is_private)));
         let facts = Facts { run: self.run, ..installed::facts(name, &texts.collect()) };

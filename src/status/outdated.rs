@@ -50,10 +50,7 @@ pub fn all(records: &RecordFiles) -> BTreeSet<UnitName> {
 
 fn files_of(desired: &Desired) -> Files {
     let file = |file: &crate::render::RenderedFile| (file.path.clone(), (file.text.to_vec(), file.is_private));
-    Files {
-        files: desired.files.iter().map(file).collect::<BTreeMap<_, _>>(),
-        spec: desired.spec.as_deref().map(<[u8]>::to_vec),
-    }
+    Files { files: desired.files.iter().map(file).collect::<BTreeMap<_, _>>(), spec: desired.spec_text() }
 }
 
 /// Of what only a start takes up. `None`: that cannot be told.

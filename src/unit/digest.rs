@@ -48,12 +48,21 @@ impl Digest {
     pub fn short(&self) -> String {
         self.to_string()[..7].to_owned()
     }
+
+    /// As it is printed.
+    pub fn digits(&self) -> [u8; 64] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        digits
+    }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
-        f.write_str(std::str::from_utf8(digits.as_flattened()).unwrap_or_default())
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -122,9 +131,8 @@ pub fn stop_digest(files: &[&UnitFile]) -> Digest {
     if !files.iter().any(|file| file.has_section("Service")) {
         return run_digest(files);
     }
-    let has_commands = files
-        .iter()
-        .any(|file| ["ExecStop", "ExecStopPost"].iter().any(|key| file.entries("Service", key).next().is_some()));
+    let has_commands =
+        files.iter().any(|file| ["ExecStop", "ExecStopPost"].iter().any(|key| file.last("Service", key).is_some()));
     digest_where(files, |section, entry| {
         section == "Service"
             && (STOP_KEYS.contains(&entry.key)

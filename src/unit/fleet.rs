@@ -225,7 +225,7 @@ impl Reader<'_> {
 
     fn global(&mut self) -> Option<Flag> {
         let mut global = None;
-        for entry in self.file.entries(SECTION, "Global") {
+        for entry in self.file.section_entries(SECTION).filter(|entry| entry.key == "Global") {
             let mut parts = Vec::new();
             if let Err(error) = split_quoted(entry, &mut parts) {
                 self.diagnostics.push(error);

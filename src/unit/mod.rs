@@ -13,6 +13,7 @@ mod fleet_rules;
 pub mod follow;
 pub mod glob;
 pub mod host_folders;
+pub mod key_set;
 mod lines;
 pub mod name;
 pub(crate) mod nearest;

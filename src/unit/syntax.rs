@@ -5,6 +5,7 @@
 //! error: the line would silently not be in force.
 
 use super::diagnostics::Diagnostic;
+use super::key_set::KeySet;
 use super::lines::{BLANKS, Line, logical_lines};
 use super::values::parse_boolean;
 use super::words::split_words;
@@ -31,6 +32,7 @@ struct SectionPlace {
     name: Span,
     line: usize,
     entries: usize,
+    keys: KeySet,
 }
 
 /// Where an entry is in a [`UnitFile`].
@@ -52,6 +54,7 @@ pub struct Section<'a> {
     pub line: usize,
     file: &'a UnitFile,
     entries: &'a [EntryPlace],
+    keys: KeySet,
 }
 
 /// One `key=value`.
@@ -80,14 +83,12 @@ impl Entry<'_> {
 impl<'a> Section<'a> {
     /// Its assignments.
     pub fn entries(self) -> impl Iterator<Item = Entry<'a>> + Clone {
-        self.entries.iter().map(move |place| Entry {
-            key: self.file.text_at(place.key),
-            value: self.file.text_at(place.value),
-            line: place.line as usize,
-            column: place.column as usize,
-            value_column: place.value_column as usize,
-            continued: place.continued,
-        })
+        self.entries.iter().map(move |place| self.file.entry(place))
+    }
+
+    /// The keys that it may have.
+    pub fn keys(self) -> KeySet {
+        self.keys
     }
 }
 
@@ -118,7 +119,8 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     if let Some(header) = trimmed.strip_prefix('[') {
         let name = parse_header(header, line, start, diagnostics);
         let name = file.keep(name);
-        file.sections.push(SectionPlace { name, line: line.place(start).0, entries: file.entries.len() });
+        let (line, entries) = (line.place(start).0, file.entries.len());
+        file.sections.push(SectionPlace { name, line, entries, keys: KeySet::default() });
         return;
     }
     let (number, column) = line.place(start);
@@ -144,9 +146,13 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     }
     let after_sign = start + key.len() + 1;
     let value_start = after_sign + (value.len() - value.trim_start_matches(BLANKS).len());
+    let key = key.trim_end_matches(BLANKS);
     let kept = file.keep(trimmed);
+    if let Some(section) = file.sections.last_mut() {
+        section.keys.insert(key);
+    }
     file.entries.push(EntryPlace {
-        key: kept.until(key.trim_end_matches(BLANKS).len()),
+        key: kept.until(key.len()),
         value: kept.from(value_start - start),
         line: small(number),
         column: small(column),
@@ -234,17 +240,37 @@ impl UnitFile {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
+    /// Whether this part of the text is `text`; in less time than [`Self::text_at`] takes.
+    fn is_at(&self, span: Span, text: &str) -> bool {
+        self.text.as_bytes().get(span.start as usize..span.end as usize) == Some(text.as_bytes())
+    }
+
     /// All sections in their order.
     pub fn sections(&self) -> impl Iterator<Item = Section<'_>> + Clone {
-        self.sections.iter().enumerate().map(|(index, section)| {
-            let end = self.sections.get(index + 1).map_or(self.entries.len(), |next| next.entries);
-            Section {
-                name: self.text_at(section.name),
-                line: section.line,
-                file: self,
-                entries: self.entries.get(section.entries..end).unwrap_or_default(),
-            }
+        self.sections.iter().enumerate().map(|(index, section)| Section {
+            name: self.text_at(section.name),
+            line: section.line,
+            file: self,
+            entries: self.entries_of(index),
+            keys: section.keys,
         })
+    }
+
+    /// Those of the section at this place.
+    fn entries_of(&self, section: usize) -> &[EntryPlace] {
+        let begin = |index: usize| self.sections.get(index).map_or(self.entries.len(), |section| section.entries);
+        self.entries.get(begin(section)..begin(section + 1)).unwrap_or_default()
+    }
+
+    fn entry(&self, place: &EntryPlace) -> Entry<'_> {
+        Entry {
+            key: self.text_at(place.key),
+            value: self.text_at(place.value),
+            line: place.line as usize,
+            column: place.column as usize,
+            value_column: place.value_column as usize,
+            continued: place.continued,
+        }
     }
 
     pub fn has_section(&self, section: &str) -> bool {
@@ -257,25 +283,29 @@ impl UnitFile {
     }
 
     /// All assignments to a key, in file order.
-    pub fn entries<'a>(&'a self, section: &str, key: &str) -> impl Iterator<Item = Entry<'a>> {
-        self.section_entries(section).filter(move |entry| entry.key == key)
+    pub fn each<'a>(&'a self, section: &str, key: &str, mut take: impl FnMut(Entry<'a>)) {
+        for (index, place) in self.sections.iter().enumerate() {
+            if place.keys.may_have(key) && self.is_at(place.name, section) {
+                let entries = self.entries_of(index).iter().filter(|entry| self.is_at(entry.key, key));
+                entries.for_each(|entry| take(self.entry(entry)));
+            }
+        }
     }
 
     /// The assignment that counts for a key that holds one value.
     pub fn last(&self, section: &str, key: &str) -> Option<Entry<'_>> {
-        self.entries(section, key).last()
+        let mut last = None;
+        self.each(section, key, |entry| last = Some(entry));
+        last
     }
 
     /// The assignments that count for a key that holds a list: an empty one forgets those before it.
     pub fn list(&self, section: &str, key: &str) -> Vec<Entry<'_>> {
         let mut list = Vec::new();
-        for entry in self.entries(section, key) {
-            if entry.value.is_empty() {
-                list.clear();
-            } else {
-                list.push(entry);
-            }
-        }
+        self.each(section, key, |entry| match entry.value {
+            "" => list.clear(),
+            _ => list.push(entry),
+        });
         list
     }
 
@@ -293,6 +323,8 @@ impl UnitFile {
     /// A boolean; `None` if it is not set. A value that is no boolean leaves the one before it in force, as systemd
     /// does; `check` reports it.
     pub fn boolean(&self, section: &str, key: &str) -> Option<bool> {
-        self.entries(section, key).filter_map(|entry| parse_boolean(entry.value)).last()
+        let mut boolean = None;
+        self.each(section, key, |entry| boolean = parse_boolean(entry.value).or(boolean));
+        boolean
     }
 }

@@ -175,7 +175,8 @@ impl State {
         let is_refused = is_late || self.results.get(&name) == Some(&"refused");
         let result = if is_refused { Some("failed") } else { self.results.get(&name).copied() };
         let result = result.filter(|_| kind != JobKind::Stop).unwrap_or("done");
-        let text = self.written.get(&name).map(|desired| desired.spec.as_deref().unwrap_or(desired.text()).to_vec());
+        let text =
+            self.written.get(&name).map(|desired| desired.spec_text().unwrap_or_else(|| desired.text().to_vec()));
         let unit = self.units.entry(name.clone()).or_default();
         unit.job = None;
         if kind == JobKind::Stop {

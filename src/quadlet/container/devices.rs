@@ -11,7 +11,7 @@ impl Translation<'_> {
         for value in self.values.words("AddDevice") {
             let (is_optional, text) = match value.text.strip_prefix('-') {
                 Some(text) => (true, text),
-                None => (false, value.text.as_str()),
+                None => (false, &*value.text),
             };
             if is_device_name(text) {
                 names.extend(self.device_name(&value, text, is_optional));

@@ -1,19 +1,23 @@
 //! The container's environment: what is known now goes into `Env`, what the start brings into [`AtStart`](super::AtStart).
 
 use super::Translation;
+use crate::quadlet::values::Pair;
 
 impl Translation<'_> {
     pub(super) fn environment(&mut self) {
-        for (name, (assigned, value)) in self.values.assignments("Environment") {
-            match assigned {
-                Some(text) => self.create.env.push(format!("{name}={text}")),
+        for pair in self.values.pairs("Environment") {
+            let Pair { value, .. } = &pair;
+            if pair.assigned().is_some() {
+                self.create.env.push(pair.value.text.into_owned());
+            } else if value.text.ends_with('*') {
                 // podman-run(1): a '*' at the end stands for all variables that begin so.
-                None if name.ends_with('*') => {
-                    let message =
-                        format!("Environment={name} is not supported; name each variable, or use EnvironmentHost=yes");
-                    self.values.findings.push(value.error(message));
-                }
-                None => self.start.environment_names.push(name),
+                let message = format!(
+                    "Environment={} is not supported; name each variable, or use EnvironmentHost=yes",
+                    value.text
+                );
+                self.values.findings.push(value.error(message));
+            } else {
+                self.start.environment_names.push(pair.value.text.into_owned());
             }
         }
         for value in self.values.arguments("EnvironmentFile") {

@@ -11,16 +11,17 @@ pub(super) const UNIT_LABEL: &str = "sculler.unit";
 
 impl Translation<'_> {
     pub(super) fn labels(&mut self) {
-        for (name, (text, value)) in self.values.assignments("Label") {
+        for pair in self.values.pairs("Label") {
+            let name = pair.name();
             if name == JOURNAL_LABEL || name.starts_with("sculler.") {
                 let message = format!("the label '{name}' is set by sculler itself; use another name");
-                self.values.findings.push(value.error(message));
+                self.values.findings.push(pair.value.error(message));
                 continue;
             }
-            self.create.labels.insert(name, text.unwrap_or_default());
+            self.create.labels.insert(name.into(), pair.assigned().unwrap_or_default().into());
         }
         if let Some(value) = self.values.scalar("AutoUpdate") {
-            self.create.labels.insert("io.containers.autoupdate".into(), value.text);
+            self.create.labels.insert("io.containers.autoupdate".into(), value.text.into());
         }
         let unit = self.service.as_str();
         self.create.labels.insert(JOURNAL_LABEL.into(), unit.into());
@@ -30,8 +31,9 @@ impl Translation<'_> {
 
     fn annotations(&mut self) {
         const OWN: [&str; 4] = ["StopPropagatedFrom", "PartOf", "Before", "TimeoutStopSec"];
-        for (name, (text, value)) in self.values.assignments("Annotation") {
-            if !self.needs_api(&value, "Annotation=", ApiVersion(1, 43), "24.0") {
+        for pair in self.values.pairs("Annotation") {
+            let (name, value) = (pair.name(), &pair.value);
+            if !self.needs_api(value, "Annotation=", ApiVersion(1, 43), "24.0") {
                 return;
             }
             if name.strip_prefix("org.systemd.property.").is_some_and(|property| OWN.contains(&property)) {
@@ -39,7 +41,7 @@ impl Translation<'_> {
                 self.values.findings.push(value.error(message));
                 continue;
             }
-            self.create.host_config.annotations.insert(name, text.unwrap_or_default());
+            self.create.host_config.annotations.insert(name.into(), pair.assigned().unwrap_or_default().into());
         }
     }
 }

@@ -11,8 +11,8 @@ const JSON_FILE: [&str; 3] = ["max-size", "max-file", "compress"];
 impl Translation<'_> {
     pub(super) fn logging(&mut self) {
         let driver = match self.values.scalar("LogDriver") {
-            None => "journald".to_owned(),
-            Some(value) => match value.text.as_str() {
+            None => "journald".into(),
+            Some(value) => match &*value.text {
                 "passthrough" | "passthrough-tty" => {
                     let message = format!(
                         "LogDriver={} does not work with Docker, whose daemon reads the output; leave it out, and the \
@@ -32,8 +32,8 @@ impl Translation<'_> {
                 }
             },
         };
-        let driver = if driver == "k8s-file" { "json-file".to_owned() } else { driver };
-        let mut config = LogConfig { driver, ..LogConfig::default() };
+        let driver = if driver == "k8s-file" { "json-file".into() } else { driver };
+        let mut config = LogConfig { driver: driver.into_owned(), ..LogConfig::default() };
         for value in self.values.words("LogOpt") {
             let Some((name, text)) = value.text.split_once('=') else {
                 self.not_a::<()>(&value, "has no '='; write NAME=VALUE");

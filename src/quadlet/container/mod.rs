@@ -16,6 +16,7 @@ mod secrets;
 mod security;
 mod volumes;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -44,9 +45,9 @@ pub fn translate(
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Container> {
-    let expander = Expander::new(&quadlet.merged, service, context.host, context.platform);
+    let expander = Expander::new(quadlet.merged, service, context.host, context.platform);
     let mut translation = Translation {
-        values: Values::new(&quadlet.merged, "Container", expander),
+        values: Values::new(quadlet.merged, "Container", expander),
         file: quadlet.name,
         service,
         policy: quadlet.policy,
@@ -131,7 +132,7 @@ impl Translation<'_> {
     fn name(&mut self) -> Option<String> {
         if let Some(value) = self.values.scalar("ContainerName") {
             return match check_name(&value.text) {
-                Ok(()) => Some(value.text),
+                Ok(()) => Some(value.text.into_owned()),
                 Err(message) => self.values.refuse(&value, format!("ContainerName {message}")),
             };
         }
@@ -180,7 +181,7 @@ impl Translation<'_> {
         if self.is_oneshot() {
             return Notify::Started;
         }
-        match value.text.as_str() {
+        match &*value.text {
             text if text.eq_ignore_ascii_case("healthy") => Notify::Healthy,
             text if is_yes(text) => Notify::Container,
             _ => Notify::Started,
@@ -354,7 +355,7 @@ impl Translation<'_> {
     /// A path of the host; relative ones start from the Quadlet file's folder.
     fn host_path(&self, text: &str) -> PathBuf {
         let folder = self.values.merged().path().parent().unwrap_or(std::path::Path::new("/"));
-        PathBuf::from(clean_path(&folder.join(text).to_string_lossy()))
+        PathBuf::from(clean_path(&folder.join(text).to_string_lossy()).into_owned())
     }
 
     /// The path in the container that a value names, if it is one and nothing else is mounted there.
@@ -363,7 +364,7 @@ impl Translation<'_> {
             let message = format!("{key}: the path in the container has to be absolute; write '/{text}'");
             return self.values.refuse(value, message);
         }
-        let target = clean_path(text);
+        let target = clean_path(text).into_owned();
         if target == "/" {
             return self
                 .values
@@ -382,7 +383,11 @@ impl Translation<'_> {
 }
 
 /// A path without `.`, `..` and doubled slashes (Go: `path.Clean()`).
-fn clean_path(path: &str) -> String {
+fn clean_path(path: &str) -> Cow<'_, str> {
+    let is_clean = |rest: &str| rest.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if path.strip_prefix('/').is_some_and(is_clean) {
+        return path.into();
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part != ".." {
@@ -394,7 +399,7 @@ fn clean_path(path: &str) -> String {
         }
     }
     let root = if path.starts_with('/') { "/" } else { "" };
-    [root, &parts.join("/")].concat()
+    [root, &parts.join("/")].concat().into()
 }
 
 #[cfg(test)]

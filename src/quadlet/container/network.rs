@@ -65,7 +65,7 @@ impl Translation<'_> {
     fn parse_network(&mut self, value: &Value<'_>) -> Option<Network> {
         let (name, options) = match value.text.split_once(':') {
             Some((name, options)) => (name, Some(options)),
-            None => (value.text.as_str(), None),
+            None => (&*value.text, None),
         };
         let named = match name {
             "host" | "none" | "private" | "default" if options.is_some() => {
@@ -187,7 +187,7 @@ impl Translation<'_> {
             self.values.findings.push(value.error(message));
         }
         for endpoint in endpoints.endpoints_config.values_mut() {
-            endpoint.aliases.extend(aliases.iter().map(|value| value.text.clone()));
+            endpoint.aliases.extend(aliases.iter().map(|value| value.text.clone().into_owned()));
         }
         let Some(endpoint) = endpoints.endpoints_config.values_mut().next() else { return };
         if let Some(value) = ip {
@@ -240,7 +240,7 @@ impl Translation<'_> {
                 self.not_a::<()>(value, "is no IP address; write one such as 1.1.1.1");
             }
         }
-        let texts = |values: Vec<Value<'_>>| values.into_iter().map(|value| value.text).collect();
+        let texts = |values: Vec<Value<'_>>| values.into_iter().map(|value| value.text.into_owned()).collect();
         self.create.host_config.dns = texts(dns);
         self.create.host_config.dns_options = texts(options);
         self.create.host_config.dns_search = texts(search);

@@ -9,13 +9,13 @@ impl Translation<'_> {
         self.user();
         if let Some(value) = self.values.scalar("WorkingDir") {
             if value.text.starts_with('/') {
-                self.create.working_dir = Some(value.text);
+                self.create.working_dir = Some(value.text.into_owned());
             } else {
                 self.not_a::<()>(&value, "is no absolute path; write the whole path in the container");
             }
         }
         if let Some(value) = self.values.scalar("HostName") {
-            self.create.hostname = Some(value.text);
+            self.create.hostname = Some(value.text.into_owned());
         }
         self.create.host_config.init = self.values.boolean("RunInit");
         for value in self.values.lines("GroupAdd") {
@@ -23,11 +23,11 @@ impl Translation<'_> {
                 let message = "GroupAdd=keep-groups is for users' own containers of Podman; name the groups";
                 self.values.findings.push(value.error(message));
             } else {
-                self.create.host_config.group_add.push(value.text);
+                self.create.host_config.group_add.push(value.text.into_owned());
             }
         }
         if let Some(value) = self.values.scalar("ImageVolume")
-            && !matches!(value.text.as_str(), "anonymous" | "bind")
+            && !matches!(&*value.text, "anonymous" | "bind")
         {
             let message = format!(
                 "ImageVolume={} does not work with Docker, which always makes anonymous volumes of an image's \
@@ -45,7 +45,7 @@ impl Translation<'_> {
         let entrypoint = match serde_json::from_str::<Vec<String>>(&value.text) {
             Ok(words) if words.is_empty() => vec![String::new()],
             Ok(words) => words,
-            Err(_) => vec![value.text],
+            Err(_) => vec![value.text.into_owned()],
         };
         self.create.entrypoint = Some(entrypoint);
     }
@@ -59,7 +59,7 @@ impl Translation<'_> {
             (None, Some(group)) => {
                 self.values.refuse(&group, "Group= needs User=, which is not set; add it, such as User=0")
             }
-            (Some(user), None) => Some(user.text),
+            (Some(user), None) => Some(user.text.into_owned()),
             (Some(user), Some(group)) if user.text.contains(':') => {
                 let message = format!("User={} names a group already; remove it there, or remove Group=", user.text);
                 self.values.refuse(&group, message)

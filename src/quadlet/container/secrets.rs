@@ -67,6 +67,6 @@ impl Translation<'_> {
             expander.specifiers(id, &mut Vec::new()) == name
         });
         // What a pattern brings only the start can tell.
-        is_set || merged.list("Service", "ImportCredential").next().is_some()
+        is_set || !merged.list("Service", "ImportCredential").is_empty()
     }
 }
