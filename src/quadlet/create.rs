@@ -1,6 +1,7 @@
 //! The bodies of Docker Engine's requests, as far as Quadlet can fill them: the API's own field names
 //! (moby: api/swagger.yaml). What is not set is left out, so that the Engine's defaults hold.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,7 @@ pub struct HostConfig {
     pub readonly_paths: Option<Vec<String>>,
     /// API 1.43.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: BTreeMap<Cow<'static, str>, String>,
 }
 
 /// `LogConfig`

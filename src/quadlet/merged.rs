@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::unit::key_set::KeySet;
+use crate::unit::key_set::{KeySet, KeyTag};
 use crate::unit::{Diagnostic, Entry, Finding, Section, Unit, UnitFile};
 
 /// A Quadlet file with its drop-ins, in the order in which they are read.
@@ -112,11 +112,11 @@ impl<'a> Assignments<'a> {
 
     /// See [`Merged::last`].
     pub fn last(self, key: &str) -> Option<Assignment<'a>> {
-        self.keys.may_have(key).then(|| self.merged.last(self.section, key))?
+        self.keys.may_have(KeyTag::of(key)).then(|| self.merged.last(self.section, key))?
     }
 
     /// See [`Merged::list`].
     pub fn list(self, key: &str) -> Vec<Assignment<'a>> {
-        if self.keys.may_have(key) { self.merged.list(self.section, key) } else { Vec::new() }
+        if self.keys.may_have(KeyTag::of(key)) { self.merged.list(self.section, key) } else { Vec::new() }
     }
 }

@@ -262,9 +262,13 @@ fn write_entry(text: &mut String, key: &str, value: &str) {
 
 /// An assignment of words, if there are any.
 fn write_words(text: &mut String, key: &str, words: impl Iterator<Item: Borrow<str>>) {
-    let words: Vec<_> = words.collect();
-    if !words.is_empty() {
-        write_entry(text, key, &words.join(" "));
+    let start = text.len();
+    for word in words {
+        text.extend(if text.len() == start { [key, "="] } else { [" ", ""] });
+        text.push_str(word.borrow());
+    }
+    if text.len() > start {
+        text.push('\n');
     }
 }
 

@@ -1,13 +1,28 @@
 //! Which keys a section may have: of the many that are asked for, few are there.
 
+/// What is compared before a key's text: two keys that differ in it are different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyTag(u8);
+
+impl KeyTag {
+    /// One of 128, by the length and some of the letters.
+    pub fn of(key: &str) -> Self {
+        let bytes = key.as_bytes();
+        let letter = |index: usize| bytes.get(index).copied().unwrap_or_default();
+        let letters =
+            letter(0).wrapping_add(letter(3).wrapping_mul(5)).wrapping_add(letter(bytes.len() / 2).wrapping_mul(3));
+        Self((bytes.len() as u8).wrapping_mul(7).wrapping_add(letters) % 128)
+    }
+}
+
 /// A set of keys that may take one for another, and never forgets one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeySet(u64);
+pub struct KeySet(u128);
 
 impl KeySet {
     /// Puts a key in.
-    pub fn insert(&mut self, key: &str) {
-        self.0 |= Self::bit(key);
+    pub fn insert(&mut self, key: KeyTag) {
+        self.0 |= 1 << key.0;
     }
 
     /// This set and another one.
@@ -16,14 +31,7 @@ impl KeySet {
     }
 
     /// Whether a key may be in it; a `false` is certain.
-    pub fn may_have(self, key: &str) -> bool {
-        self.0 & Self::bit(key) != 0
-    }
-
-    /// One for the length and some of the letters.
-    fn bit(key: &str) -> u64 {
-        let bytes = key.as_bytes();
-        let letter = |index: usize| bytes.get(index).copied().map_or(0, u32::from);
-        1 << ((key.len() as u32 * 7 + letter(0) + letter(3) * 5 + letter(key.len() / 2) * 3) % u64::BITS)
+    pub fn may_have(self, key: KeyTag) -> bool {
+        self.0 >> key.0 & 1 != 0
     }
 }

@@ -5,7 +5,7 @@
 //! error: the line would silently not be in force.
 
 use super::diagnostics::Diagnostic;
-use super::key_set::KeySet;
+use super::key_set::{KeySet, KeyTag};
 use super::lines::{BLANKS, Line, logical_lines};
 use super::values::parse_boolean;
 use super::words::split_words;
@@ -44,6 +44,7 @@ struct EntryPlace {
     column: u32,
     value_column: u32,
     continued: bool,
+    tag: KeyTag,
 }
 
 /// One `[Name]` and what stands below it.
@@ -147,9 +148,10 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
     let after_sign = start + key.len() + 1;
     let value_start = after_sign + (value.len() - value.trim_start_matches(BLANKS).len());
     let key = key.trim_end_matches(BLANKS);
+    let tag = KeyTag::of(key);
     let kept = file.keep(trimmed);
     if let Some(section) = file.sections.last_mut() {
-        section.keys.insert(key);
+        section.keys.insert(tag);
     }
     file.entries.push(EntryPlace {
         key: kept.until(key.len()),
@@ -158,6 +160,7 @@ fn parse_line(line: &Line<'_>, file: &mut UnitFile, diagnostics: &mut Vec<Diagno
         column: small(column),
         value_column: small(value_column(line, number, start, after_sign, value_start)),
         continued: line.is_continued(),
+        tag,
     });
 }
 
@@ -284,9 +287,11 @@ impl UnitFile {
 
     /// All assignments to a key, in file order.
     pub fn each<'a>(&'a self, section: &str, key: &str, mut take: impl FnMut(Entry<'a>)) {
+        let tag = KeyTag::of(key);
         for (index, place) in self.sections.iter().enumerate() {
-            if place.keys.may_have(key) && self.is_at(place.name, section) {
-                let entries = self.entries_of(index).iter().filter(|entry| self.is_at(entry.key, key));
+            if place.keys.may_have(tag) && self.is_at(place.name, section) {
+                let entries = self.entries_of(index).iter();
+                let entries = entries.filter(|entry| entry.tag == tag && self.is_at(entry.key, key));
                 entries.for_each(|entry| take(self.entry(entry)));
             }
         }

@@ -41,7 +41,10 @@ impl Translation<'_> {
                 self.values.findings.push(value.error(message));
                 continue;
             }
-            self.create.host_config.annotations.insert(name.into(), pair.assigned().unwrap_or_default().into());
+            self.create
+                .host_config
+                .annotations
+                .insert(name.to_owned().into(), pair.assigned().unwrap_or_default().into());
         }
     }
 }

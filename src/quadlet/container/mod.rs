@@ -310,9 +310,9 @@ impl Translation<'_> {
         // In GVariant's text format.
         let service = ["[\"", &self.service.as_str().replace('\\', "\\\\"), "\"]"].concat();
         let annotations = &mut self.create.host_config.annotations;
-        for property in ["StopPropagatedFrom", "PartOf", "Before"] {
-            annotations.insert(["org.systemd.property.", property].concat(), service.clone());
-        }
+        let properties =
+            ["org.systemd.property.StopPropagatedFrom", "org.systemd.property.PartOf", "org.systemd.property.Before"];
+        annotations.extend(properties.map(|property| (property.into(), service.clone())));
         let timeout = self.create.stop_timeout.unwrap_or(service::DEFAULT_STOP_TIMEOUT);
         annotations.insert("org.systemd.property.TimeoutStopSec".into(), timeout.to_string());
     }
