@@ -100,14 +100,14 @@ fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
             folder(&drop_ins, &mut files, &mut look)?;
         }
     }
-    files.sort_unstable();
     let mut buffer = Vec::new();
-    for path in files {
+    let texts = files.into_iter().map(|path| {
         buffer.clear();
         read_to_end(&path, &mut buffer).with_context(|| format!("{}: cannot be read", path.display()))?;
         let text = buffer.as_slice().into();
-        look.files.insert(path.clone(), Arc::new(TextFile { path, text, is_private: false }));
-    }
+        Ok((path.clone(), Arc::new(TextFile { path, text, is_private: false })))
+    });
+    look.files = texts.collect::<anyhow::Result<_>>()?;
     Ok(look)
 }
 

@@ -1,5 +1,7 @@
 //! A Quadlet file and its drop-ins → a [`Quadlet`], with what is wrong whatever the host.
 
+use std::collections::BTreeSet;
+
 use super::merged::{Assignment, Assignments, Merged};
 use super::options::{self, Handling, Key, Kind};
 use super::service_keys;
@@ -49,30 +51,27 @@ pub(super) fn sort(findings: &mut [Finding]) {
 }
 
 fn check_section(assignments: Assignments<'_>, section: &str, findings: &mut Vec<Finding>) {
-    let keys = options::keys(section);
+    let mut told = BTreeSet::new();
     for assignment in assignments.iter() {
         let name = assignment.entry.key;
-        if options::find(section, name).is_none() {
-            let near = nearest(name, keys.iter().map(|key| key.name));
+        let Some(key) = options::find(section, name) else {
+            let near = nearest(name, options::keys(section).iter().map(|key| key.name));
             let message = match near {
                 Some(_) => format!("unknown key '{name}' in [{section}]{}", suggestion(near)),
                 None => format!("unknown key '{name}' in [{section}]; remove it ('sculler help keys' lists them)"),
             };
             findings.push(assignment.error(message));
-        }
-    }
-    for key in keys {
-        match key.handling {
-            Handling::Field(_) | Handling::Own(_) => {}
-            Handling::Refused(reason) => findings.extend(
-                in_force(assignments, key)
-                    .iter()
-                    .map(|found| found.error(format!("{}= does not work with Docker: {reason}", key.name))),
-            ),
-            Handling::Warned(what) => {
-                let found = in_force(assignments, key);
-                findings.extend(found.iter().map(|found| found.warning(format!("{}=: {what}", key.name))));
+            continue;
+        };
+        let tell: &dyn Fn(&Assignment<'_>) -> Finding = match key.handling {
+            Handling::Field(_) | Handling::Own(_) => continue,
+            Handling::Refused(reason) => {
+                &move |found| found.error(format!("{name}= does not work with Docker: {reason}"))
             }
+            Handling::Warned(what) => &move |found| found.warning(format!("{name}=: {what}")),
+        };
+        if told.insert(name) {
+            findings.extend(in_force(assignments, key).iter().map(tell));
         }
     }
 }

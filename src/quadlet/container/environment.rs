@@ -1,14 +1,14 @@
 //! The container's environment: what is known now goes into `Env`, what the start brings into [`AtStart`](super::AtStart).
 
 use super::Translation;
-use crate::quadlet::values::Pair;
 
 impl Translation<'_> {
     pub(super) fn environment(&mut self) {
         for pair in self.values.pairs("Environment") {
-            let Pair { value, .. } = &pair;
-            if pair.assigned().is_some() {
-                self.create.env.push(pair.value.text.into_owned());
+            let is_assigned = pair.assigned().is_some();
+            let value = pair.value;
+            if is_assigned {
+                self.create.env.push(value.text.into_owned());
             } else if value.text.ends_with('*') {
                 // podman-run(1): a '*' at the end stands for all variables that begin so.
                 let message = format!(
@@ -17,7 +17,7 @@ impl Translation<'_> {
                 );
                 self.values.findings.push(value.error(message));
             } else {
-                self.start.environment_names.push(pair.value.text.into_owned());
+                self.start.environment_names.push(value.text.into_owned());
             }
         }
         for value in self.values.arguments("EnvironmentFile") {

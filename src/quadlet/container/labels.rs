@@ -41,10 +41,8 @@ impl Translation<'_> {
                 self.values.findings.push(value.error(message));
                 continue;
             }
-            self.create
-                .host_config
-                .annotations
-                .insert(name.to_owned().into(), pair.assigned().unwrap_or_default().into());
+            let text = pair.assigned().unwrap_or_default().to_owned();
+            self.create.host_config.annotations.insert(name.to_owned().into(), text);
         }
     }
 }
