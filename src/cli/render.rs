@@ -129,7 +129,6 @@ impl Render {
         }
         out.write_all(&text)?;
         out.flush()?;
-
         // The process is over, which frees them faster
         std::mem::forget((resolution, units));
         Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -26,19 +26,19 @@ pub enum SpecText {
     },
 }
 
-#[derive(Serialize)]
-struct Head<'a> {
-    version: u32,
-    unit: &'a str,
-    source: &'a Path,
-    run: &'a Digest,
+/// All of a [`Spec`] but what is asked for.
+#[derive(Debug, Serialize)]
+pub struct Head<'a> {
+    pub version: u32,
+    pub unit: &'a str,
+    pub source: &'a Path,
+    pub run: &'a Digest,
 }
 
 impl SpecText {
     /// Writes a spec. Texts and numbers in maps with texts for keys: JSON has a way to write them all.
-    pub fn of(spec: &Spec) -> serde_json::Result<Self> {
-        let Spec { version, unit, source, run, request } = spec;
-        let head = write(&Head { version: *version, unit, source, run })?;
+    pub fn new(head: &Head<'_>, request: &Request) -> serde_json::Result<Self> {
+        let head = write(head)?;
         let (kind, request) = match request {
             Request::Container(container) => ("container", write(container)?),
             Request::Volume(volume) => ("volume", write(volume)?),
@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn it_is_written_as_serde_json_would() {
-        let text = SpecText::of(&spec()).unwrap();
+        let Spec { version, unit, source, run, request } = &spec();
+        let text = SpecText::new(&Head { version: *version, unit, source, run }, request).unwrap();
         assert_eq!(String::from_utf8(text.to_bytes()).unwrap(), serde_json::to_string_pretty(&spec()).unwrap());
         assert_eq!(text.read().unwrap(), spec());
         assert_eq!(SpecText::Whole(text.to_bytes().into()).read().unwrap(), spec());

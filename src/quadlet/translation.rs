@@ -1,4 +1,4 @@
-//! A taken Quadlet file → the service that systemd runs, and the [`Spec`] that the service's main process works from.
+//! A taken Quadlet file → the service that systemd runs, and the [`Spec`](super::Spec) that the service's main process works from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::context::{Asked, Context, Other, Others, Resource};
 use super::names;
 use super::read::{Quadlet, sort};
 use super::service::{self, Needs, Source};
-use super::spec::{self, Owner, Request, Spec};
-use super::spec_text::SpecText;
+use super::spec::{self, Owner, Request};
+use super::spec_text::{Head, SpecText};
 use super::{build, follow, image, network, volume};
 use crate::host::{Host, MachineId, Platform, System};
 use crate::unit::follow::Follow;
@@ -31,7 +31,7 @@ pub struct Translation {
     pub follow: Option<Arc<Follow>>,
     /// What the supervisor works from.
     pub spec: Arc<SpecText>,
-    /// [`Spec::run`]
+    /// [`Spec::run`](super::Spec::run)
     pub run: Digest,
     /// What the Engine calls what it makes; no two containers, volumes or networks can have the same.
     pub resource: Option<String>,
@@ -125,22 +125,17 @@ impl Translator<'_> {
             Request::Network(network) => Some(network.create.name.clone()),
             Request::Image(_) | Request::Build(_) => None,
         };
-        let spec = Spec {
-            version: spec::VERSION,
-            unit: self.service.to_string(),
-            source: self.unit.file.path.clone(),
-            run,
-            request,
-        };
-        let written = SpecText::of(&spec).ok()?;
+        let head =
+            Head { version: spec::VERSION, unit: self.service.as_str(), source: &self.unit.file.path, run: &run };
+        let spec = SpecText::new(&head, &request).ok()?;
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
-            follow: follow::of(self.unit, &spec.request, self.context.host).map(Arc::new),
+            follow: follow::of(self.unit, &request, self.context.host).map(Arc::new),
             text: rendered.text.as_bytes().into(),
             order: rendered.order,
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),
-            spec: Arc::new(written),
+            spec: spec.into(),
             run,
             resource,
         })

@@ -58,12 +58,9 @@ pub fn check(file: &UnitFile, name: &UnitName) -> Vec<Diagnostic> {
 
 /// The sections that are read in a file of this type.
 fn sections_of(unit_type: UnitType) -> Vec<&'static str> {
-    let mut sections = vec!["Unit", "Install"];
-    if unit_type.is_quadlet() {
-        sections.extend(["Service", "Quadlet"]);
-    }
-    sections.extend(unit_type.section());
-    sections
+    let of_quadlet: &[&str] = if unit_type.is_quadlet() { &["Service", "Quadlet"] } else { &[] };
+    let own = unit_type.section();
+    [&["Unit", "Install"], of_quadlet, own.as_slice()].concat()
 }
 
 fn check_section_name(section: Section<'_>, allowed: &[&str], name: &UnitName, diagnostics: &mut Vec<Diagnostic>) {
