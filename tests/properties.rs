@@ -60,6 +60,19 @@ proptest! {
     #![proptest_config(support::proptest_config())]
 
     #[test]
+    fn keys_are_found_where_they_stand(bytes in text()) {
+        let (file, _) = parse(&bytes);
+        for section in file.sections() {
+            for entry in section.entries() {
+                let of_key: Vec<_> = file.section_entries(section.name).filter(|other| other.key == entry.key).collect();
+                prop_assert_eq!(file.last(section.name, entry.key).as_ref(), of_key.last());
+                let after_reset = of_key.iter().rev().take_while(|other| !other.value.is_empty()).count();
+                prop_assert_eq!(&*file.list(section.name, entry.key), &of_key[of_key.len() - after_reset..]);
+            }
+        }
+    }
+
+    #[test]
     fn reading_never_panics_and_places_lie_within_the_file(bytes in text(), suffix in "(@|@[a-z-]{1,3})?") {
         let lines = lines(&bytes);
         let (file, mut diagnostics) = parse(&bytes);

@@ -29,15 +29,17 @@ impl Digest {
                 hasher.update(&buffer[..filled]);
                 filled = 0;
             }
-            buffer[filled..filled + LENGTH].copy_from_slice(&(part.len() as u64).to_le_bytes());
+            let (length, rest) =
+                buffer[filled..].split_first_chunk_mut::<LENGTH>().expect("there is room for it since the last update");
+            *length = (part.len() as u64).to_le_bytes();
             filled += LENGTH;
-            if filled + part.len() > buffer.len() {
+            if let Some(room) = rest.get_mut(..part.len()) {
+                room.copy_from_slice(part);
+                filled += part.len();
+            } else {
                 hasher.update(&buffer[..filled]);
                 hasher.update(part);
                 filled = 0;
-            } else {
-                buffer[filled..filled + part.len()].copy_from_slice(part);
-                filled += part.len();
             }
         }
         hasher.update(&buffer[..filled]);
