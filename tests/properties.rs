@@ -65,9 +65,10 @@ proptest! {
         for section in file.sections() {
             for entry in section.entries() {
                 let of_key: Vec<_> = file.section_entries(section.name).filter(|other| other.key == entry.key).collect();
-                prop_assert_eq!(file.last(section.name, entry.key).as_ref(), of_key.last());
+                let (last, list) = (file.last(section.name, entry.key), file.list(section.name, entry.key));
+                prop_assert_eq!(last.as_ref(), of_key.last());
                 let after_reset = of_key.iter().rev().take_while(|other| !other.value.is_empty()).count();
-                prop_assert_eq!(&*file.list(section.name, entry.key), &of_key[of_key.len() - after_reset..]);
+                prop_assert_eq!(&*list, &of_key[of_key.len() - after_reset..]);
             }
         }
     }
