@@ -40,6 +40,11 @@ pub fn link(path: &Path, target: &Path) -> io::Result<()> {
     fs::rename(&temporary, path)
 }
 
+/// Removes what a [`replace`] left that a crash cut off.
+pub fn remove_unfinished(path: &Path) -> io::Result<()> {
+    remove(&temporary_beside(path))
+}
+
 /// Removes a file; one that is not there is fine.
 pub fn remove(path: &Path) -> io::Result<()> {
     ignore_missing(fs::remove_file(path))

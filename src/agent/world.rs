@@ -140,6 +140,7 @@ impl Host {
         let folder = apply::choose_folder().map_err(|error| {
             anyhow::anyhow!("no folder of unit files can be written ({error}): {:?}", apply::FOLDERS)
         })?;
+        apply::sweep();
         let records = RecordFiles::of_host();
         let mut memory = Memory::default();
         records.load(&mut memory);

@@ -92,6 +92,31 @@ pub fn remove(folder: &Path, name: &UnitName, is_quadlet: bool) -> Result<(), Fa
     at(&drop_ins, files::remove_folder(&drop_ins))
 }
 
+/// Removes what a crash left of units that had no mark yet, or none any more.
+pub fn sweep() {
+    for folder in FOLDERS.map(PathBuf::from) {
+        if let Err(error) = sweep_folder(&folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("{}: what a crash may have left there stays: {error}", folder.display());
+        }
+    }
+}
+
+fn sweep_folder(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let drop_ins = entry?.path();
+        let unit = drop_ins.file_name().and_then(|name| name.to_str()?.strip_suffix(".d"));
+        let mark = drop_ins.join(MARK_FILE_NAME);
+        if unit.is_some_and(|unit| UnitName::parse(unit).is_ok()) && mark.symlink_metadata().is_err() {
+            let _ = files::remove_unfinished(&mark);
+            // One with drop-ins in it is somebody else's, and stays for that.
+            let _ = std::fs::remove_dir(&drop_ins);
+        }
+    }
+    Ok(())
+}
+
 /// Puts an empty file in the place of a unit file that is not there any more.
 pub fn restore(folder: &Path, name: &UnitName) -> Result<(), Failure> {
     let unit_file = folder.join(name.as_str());
@@ -109,4 +134,32 @@ fn drop_in_folder(folder: &Path, name: &UnitName) -> PathBuf {
 
 pub fn at<T>(path: &Path, result: std::io::Result<T>) -> Result<T, Failure> {
     result.map_err(|error| Failure::File { path: path.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_crash_left_is_swept() {
+        let folder = std::env::temp_dir().join(format!("sculler-sweep-{}", std::process::id()));
+        for file in
+            ["unfinished.service.d/.10-sculler.conf.new", "ours.service.d/10-sculler.conf", "other.service.d/a.conf"]
+        {
+            std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+            std::fs::write(folder.join(file), "").unwrap();
+        }
+        for empty in ["empty.service.d", "no-unit.d", "empty"] {
+            std::fs::create_dir(folder.join(empty)).unwrap();
+        }
+        std::fs::write(folder.join("file.service.d"), "").unwrap();
+        sweep_folder(&folder).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["empty", "file.service.d", "no-unit.d", "other.service.d", "ours.service.d"]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

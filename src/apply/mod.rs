@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-pub use install::{FOLDERS, choose_folder, remove as remove_files};
+pub use install::{FOLDERS, choose_folder, remove as remove_files, sweep};
 use install::{at, link_is_missing};
 pub use prepare::{clean_up as clean_up_preparations, over as preparation_over};
 pub use update::{accept, record_of_write, reject};

@@ -114,9 +114,10 @@ fn gather(paths: &[PathBuf]) -> anyhow::Result<Look> {
 /// So much is read at once; most unit files are shorter.
 const PART: usize = 16 << 10;
 
-/// Takes half of the system calls that [`std::fs::read`] takes: nobody asks for a size first.
+/// Asks for no size first, as [`std::fs::read`] does.
 fn read_to_end(path: &Path, buffer: &mut Vec<u8>) -> rustix::io::Result<()> {
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let open = || rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = rustix::io::retry_on_intr(open)?;
     loop {
         buffer.reserve(PART);
         if rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(buffer)))? == 0 {

@@ -71,7 +71,7 @@ impl<'a> Expander<'a> {
 
     /// Expands specifiers, then variables.
     pub fn value<'t>(&self, text: Cow<'t, str>, notes: &mut Vec<Note>) -> Cow<'t, str> {
-        if !is_open(&text) {
+        if !is_expandable(&text) {
             return text;
         }
         let text = self.specifiers(&text, notes);
@@ -84,7 +84,7 @@ impl<'a> Expander<'a> {
 
     /// The same for a word of a command line, of which `$NAME` makes any number of words.
     pub fn words(&self, text: &str, words: &mut Vec<String>, notes: &mut Vec<Note>) {
-        if !is_open(text) {
+        if !is_expandable(text) {
             words.push(text.to_owned());
             return;
         }
@@ -257,7 +257,7 @@ enum Meaning<'a> {
 }
 
 /// Whether there is anything to expand.
-fn is_open(text: &str) -> bool {
+fn is_expandable(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'%' | b'$'))
 }
 

@@ -53,15 +53,15 @@ impl<'a> Merged<'a> {
         &self.0.file.path
     }
 
-    /// The parsed files, the unit file first.
-    pub fn files(self) -> impl Iterator<Item = &'a UnitFile> {
-        self.0.parsed.iter()
+    /// The files and what is in them, the unit file first.
+    fn files(self) -> impl Iterator<Item = (&'a Path, &'a UnitFile)> + Clone {
+        let files = std::iter::once(&self.0.file).chain(&self.0.drop_ins).zip(&*self.0.parsed);
+        files.map(|(file, parsed)| (file.path.as_path(), parsed))
     }
 
     /// All sections in their order, each with its file; a section may come several times.
     pub fn sections(self) -> impl Iterator<Item = (&'a Path, Section<'a>)> + Clone {
-        let files = std::iter::once(&self.0.file).chain(&self.0.drop_ins).zip(&*self.0.parsed);
-        files.flat_map(|(file, parsed)| parsed.sections().map(|section| (file.path.as_path(), section)))
+        self.files().flat_map(|(path, parsed)| parsed.sections().map(move |section| (path, section)))
     }
 
     /// A section, over all its headers and files.
@@ -89,8 +89,8 @@ impl<'a> Merged<'a> {
     }
 
     fn each(self, section: &str, key: &str, mut take: impl FnMut(Assignment<'a>)) {
-        for (file, parsed) in std::iter::once(&self.0.file).chain(&self.0.drop_ins).zip(&*self.0.parsed) {
-            parsed.each(section, key, |entry| take(Assignment { entry, path: &file.path }));
+        for (path, parsed) in self.files() {
+            parsed.each(section, key, |entry| take(Assignment { entry, path }));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A taken Quadlet file → the service that systemd runs, and the [`Spec`](super::Spec) that the service's main process works from.
+//! A taken Quadlet file → the service that systemd runs, and the spec that the service's main process works from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -97,7 +97,7 @@ impl Translator<'_> {
     fn translate(&self, findings: &mut Vec<Finding>) -> Option<Translation> {
         let Parts { request, rendered, used } = self.parts(findings);
         let request = request.filter(|_| !findings.iter().chain(&self.unit.findings).any(Finding::is_error))?;
-        self.written(request, rendered, &used)
+        self.written(&request, rendered, &used)
     }
 
     fn parts(&self, findings: &mut Vec<Finding>) -> Parts {
@@ -117,9 +117,9 @@ impl Translator<'_> {
         Parts { request, rendered: source.render(findings), used }
     }
 
-    fn written(&self, request: Request, rendered: service::Service, used: &Asked) -> Option<Translation> {
+    fn written(&self, request: &Request, rendered: service::Service, used: &Asked) -> Option<Translation> {
         let run = self.run_digest(used);
-        let resource = match &request {
+        let resource = match request {
             Request::Container(container) => Some(container.name.clone()),
             Request::Volume(volume) => Some(volume.create.name.clone()),
             Request::Network(network) => Some(network.create.name.clone()),
@@ -127,11 +127,11 @@ impl Translator<'_> {
         };
         let head =
             Head { version: spec::VERSION, unit: self.service.as_str(), source: &self.unit.file.path, run: &run };
-        let spec = SpecText::new(&head, &request).ok()?;
+        let spec = SpecText::new(&head, request).ok()?;
         let slice = rendered.slice.and_then(|slice| Some((slice.text(self.service)?, slice.name)));
         Some(Translation {
             service: self.service.clone(),
-            follow: follow::of(self.unit, &request, self.context.host).map(Arc::new),
+            follow: follow::of(self.unit, request, self.context.host).map(Arc::new),
             text: rendered.text.as_bytes().into(),
             order: rendered.order,
             slice: slice.map(|(text, name)| (name, text.into_bytes().into())),

@@ -51,9 +51,8 @@ fn edges<'a>(order: &BTreeMap<&'a str, &'a Order>) -> BTreeMap<&'a str, BTreeSet
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let known = |name: &String| order.get_key_value(name.as_str()).map(|(name, _)| *name);
     for (service, order) in order {
-        let after: BTreeSet<&str> = order.after.iter().filter_map(known).collect();
-        if !after.is_empty() {
-            edges.entry(service).or_default().extend(after);
+        for other in order.after.iter().filter_map(known) {
+            edges.entry(service).or_default().insert(other);
         }
         for other in order.before.iter().filter_map(known) {
             edges.entry(other).or_default().insert(service);

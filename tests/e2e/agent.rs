@@ -90,8 +90,10 @@ impl Host {
             format!("/var/lib/sculler/units/{unit}"),
             format!("/run/sculler/started/{unit}"),
         ];
-        self.wait_until(&format!("nothing of {unit} is left"), SOON, || {
-            !files.iter().any(|path| self.exists(path)) && self.property(unit, "LoadState") == "not-found"
+        self.wait_until_empty(&format!("nothing of {unit} is left"), SOON, || {
+            let files = files.iter().filter(|path| self.exists(path)).cloned();
+            let memory = Some(self.property(unit, "LoadState")).filter(|state| state != "not-found");
+            files.chain(memory.map(|state| format!("LoadState={state}"))).collect()
         });
     }
 

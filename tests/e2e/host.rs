@@ -256,10 +256,19 @@ impl Host {
 
     /// Looks again and again until `state` holds; after `deadline`, panics with what was waited for and the host's journal.
     pub fn wait_until(&self, what: &str, deadline: Duration, mut state: impl FnMut() -> bool) {
+        self.wait_until_empty(what, deadline, || if state() { Vec::new() } else { vec!["it is not so".to_owned()] });
+    }
+
+    /// The same, of what is in the way of it.
+    pub fn wait_until_empty(&self, what: &str, deadline: Duration, mut left: impl FnMut() -> Vec<String>) {
         let start = Instant::now();
-        while !state() {
+        loop {
+            let left = left();
+            if left.is_empty() {
+                return;
+            }
             if start.elapsed() > deadline {
-                self.fail(&format!("not within {deadline:?}: {what}"));
+                self.fail(&format!("not within {deadline:?}: {what}: {}", left.join(", ")));
             }
             std::thread::sleep(POLL_INTERVAL);
         }
