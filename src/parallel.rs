@@ -12,19 +12,19 @@ pub fn map<T: Sync, R: Send>(items: &[T], few: usize, each: impl Fn(&T) -> R + S
         true => thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS),
         false => 1,
     };
-    let part = |part: &[T]| part.iter().map(&each).collect::<Vec<R>>();
+    let make = |part: &[T]| part.iter().map(&each).collect::<Vec<R>>();
     let (own, others) = items.split_at(items.len().div_ceil(threads));
     thread::scope(|scope| {
-        let others = others.chunks(own.len().max(1)).map(|others| {
-            let worker = thread::Builder::new().spawn_scoped(scope, move || part(others));
-            (others, worker)
+        let workers = others.chunks(own.len().max(1)).map(|part| {
+            let worker = thread::Builder::new().spawn_scoped(scope, move || make(part));
+            (part, worker)
         });
-        let others: Vec<_> = others.collect();
-        let mut made = part(own);
-        for (others, worker) in others {
+        let workers: Vec<_> = workers.collect();
+        let mut made = make(own);
+        for (part, worker) in workers {
             // Where no thread can be had, or one failed, this one does its part.
             let answer = worker.ok().and_then(|worker| worker.join().ok());
-            made.extend(answer.unwrap_or_else(|| part(others)));
+            made.extend(answer.unwrap_or_else(|| make(part)));
         }
         made
     })

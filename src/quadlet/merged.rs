@@ -98,8 +98,9 @@ impl<'a> Merged<'a> {
 /// The assignments of a section, over all its headers and files.
 #[derive(Debug, Clone, Copy)]
 pub struct Assignments<'a> {
-    merged: Merged<'a>,
-    section: &'a str,
+    pub merged: Merged<'a>,
+    /// Its name.
+    pub section: &'a str,
     keys: KeySet,
 }
 

@@ -32,8 +32,8 @@ impl<'a> Quadlet<'a> {
     pub fn read(unit: &'a Unit) -> Self {
         let Self { merged, mut findings, .. } = Self::of(unit);
         if let Some(section) = unit.name.unit_type().section() {
-            check_section(merged.section(section), section, &mut findings);
-            check_section(merged.section("Quadlet"), "Quadlet", &mut findings);
+            check_section(merged.section(section), &mut findings);
+            check_section(merged.section("Quadlet"), &mut findings);
             check_needed(unit, merged, section, &mut findings);
             service_keys::check(merged, unit.name.unit_type(), &mut findings);
         }
@@ -50,7 +50,8 @@ pub(super) fn sort(findings: &mut [Finding]) {
     });
 }
 
-fn check_section(assignments: Assignments<'_>, section: &str, findings: &mut Vec<Finding>) {
+fn check_section(assignments: Assignments<'_>, findings: &mut Vec<Finding>) {
+    let section = assignments.section;
     let mut told = BTreeSet::new();
     for assignment in assignments.iter() {
         let name = assignment.entry.key;

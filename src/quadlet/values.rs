@@ -64,8 +64,6 @@ impl<'a> Pair<'a> {
 /// Reads one section.
 #[derive(Debug)]
 pub struct Values<'a> {
-    merged: Merged<'a>,
-    section: &'static str,
     assignments: Assignments<'a>,
     pub expander: Expander<'a>,
     pub findings: Vec<Finding>,
@@ -73,12 +71,11 @@ pub struct Values<'a> {
 
 impl<'a> Values<'a> {
     pub fn new(merged: Merged<'a>, section: &'static str, expander: Expander<'a>) -> Self {
-        let assignments = merged.section(section);
-        Self { merged, section, assignments, expander, findings: Vec::new() }
+        Self { assignments: merged.section(section), expander, findings: Vec::new() }
     }
 
     pub fn merged(&self) -> Merged<'a> {
-        self.merged
+        self.assignments.merged
     }
 
     /// Keeps a finding and says whether there was none.
@@ -218,9 +215,9 @@ impl<'a> Values<'a> {
     /// The table and the code must not say different things of a key.
     fn expect(&self, key: &str, kinds: &[Kind]) {
         debug_assert!(
-            options::find(self.section, key).is_some_and(|key| kinds.contains(&key.kind)),
+            options::find(self.assignments.section, key).is_some_and(|key| kinds.contains(&key.kind)),
             "[{}] {key} is not {kinds:?}",
-            self.section
+            self.assignments.section
         );
     }
 }
